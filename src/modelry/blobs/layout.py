@@ -1,0 +1,74 @@
+"""Where a local store keeps things: the only place that knows the shape of its folder.
+
+    root/sha256/ab/abcdef...   blobs, read-only, by the first two digits
+    root/incoming/             bytes on their way, named by their owner's lease
+    root/leases/               who needs which blobs (see `leases`)
+    root/layout                says that all folders are there, durably
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from modelry.blobs.durable import flush_folder, make_folder
+from modelry.core.errors import Invalid
+
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_MARK = "modelry blobs 1\n"
+
+
+def checked(sha256: str) -> str:
+    """Answer `sha256` where it is 64 hexadecimal digits: nothing else may become a path."""
+    if not _SHA256.fullmatch(sha256):
+        msg = f"{sha256!r} is not a sha256: write 64 hexadecimal digits in lower case"
+        raise Invalid(msg, sha256=sha256)
+    return sha256
+
+
+class Layout:
+    """The paths of a store, and its folders made before anything is written."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.incoming = root / "incoming"
+        self.leases = root / "leases"
+        self._blobs = root / "sha256"
+        self._mark = root / "layout"
+        self._ready = False
+
+    def blob(self, sha256: str) -> Path:
+        """Answer where a blob is, or would be."""
+        return self._blobs / checked(sha256)[:2] / sha256
+
+    def prepare(self) -> None:
+        """Make every folder durably, once.
+
+        All 256 of `sha256/` are made at once, so that no later registration
+        needs another fsync for the folder it writes to. The mark comes last:
+        whoever sees it may rely on the rest.
+        """
+        if self._ready or self._mark.exists():
+            self._ready = True
+            return
+        for folder in (self.root, self._blobs, self.incoming, self.leases):
+            make_folder(folder)
+        for prefix in range(256):
+            (self._blobs / f"{prefix:02x}").mkdir(exist_ok=True)
+        for folder in (self._blobs, self.root):
+            flush_folder(folder)
+        self._mark.write_text(_MARK, encoding="ascii")
+        self._ready = True
+
+    def blobs(self) -> Iterator[tuple[str, os.stat_result]]:
+        """Answer the digest and the state of every blob; other files are passed over."""
+        if not self._blobs.is_dir():
+            return
+        for prefix in range(256):
+            with os.scandir(self._blobs / f"{prefix:02x}") as entries:
+                found = [(entry.name, entry) for entry in entries if _SHA256.fullmatch(entry.name)]
+            for name, entry in sorted(found):
+                if entry.is_file(follow_symlinks=False):
+                    yield name, entry.stat(follow_symlinks=False)

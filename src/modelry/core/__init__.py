@@ -1,0 +1,1 @@
+"""The registry itself: nouns, rules and verbs, on the standard library alone."""

@@ -1,0 +1,175 @@
+"""State is folded from events: `apply` writes what an event did into a ledger.
+
+The verbs, an import and an audit share it, so that what the pointers say and
+what the history says cannot come apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Literal, cast
+
+from modelry.core.events import Event, EventKind, Problem
+from modelry.core.model import Model, Move, Pointer, Version
+from modelry.core.ports import Fold, View
+from modelry.core.sealing import document, sha256_of
+
+_ROW = tuple[str, Literal["stage", "alias"], "int | None", int, "int | None"]
+
+
+def apply(ledger: Fold, model: Model, event: Event) -> Model:
+    """Write what `event` changed in `model`, and answer the model as it is then.
+
+    A registration's version must be in the ledger already.
+    """
+    for number, _, stage in cast("list[tuple[int, str, str]]", event.body.get("stages", [])):
+        ledger.relabel(model, number, stage, event.seq)
+    for row in cast("list[_ROW]", event.body.get("moves", [])):
+        _move(ledger, model, event, row)
+    model = _about_version(ledger, model, event) if event.number else _about_model(model, event)
+    model = replace(model, updated=event.at)
+    ledger.update_model(model)
+    return model
+
+
+def _move(ledger: Fold, model: Model, event: Event, row: _ROW) -> None:
+    name, kind, number, entry, below = row
+    ledger.add_move(model, Move(name, kind, event.seq, number, entry, below, event.at))
+    if number is None:
+        ledger.unpoint(model, name)
+    else:
+        ledger.point(model, Pointer(name, kind, number, entry, event.seq))
+
+
+def _about_version(ledger: Fold, model: Model, event: Event) -> Model:
+    number, body = cast("int", event.number), event.body
+    if event.kind is EventKind.REGISTERED:
+        return replace(model, last_number=max(model.last_number, number))
+    if event.kind in {EventKind.TAGGED, EventKind.DESCRIBED}:
+        tags = cast("Mapping[str, str]", body["tags"])
+        ledger.describe(model, number, tags, str(body["description"]))
+    elif event.kind is EventKind.DELETED:
+        ledger.bury(model, number, event.at)
+    elif event.kind is EventKind.PURGED:
+        ledger.purge(model, number, event.at)
+    return model
+
+
+def _about_model(model: Model, event: Event) -> Model:
+    body = event.body
+    if event.kind in {EventKind.MODEL_TAGGED, EventKind.MODEL_DESCRIBED}:
+        tags = cast("Mapping[str, str]", body["tags"])
+        return replace(model, tags=tags, description=str(body["description"]))
+    if event.kind is EventKind.MODEL_DELETED:
+        return replace(model, deleted=event.at)
+    return model
+
+
+class Replica:
+    """What the events tell, in memory, for an audit to compare with what is stored."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = replace(model, description="", tags={}, last_number=0, deleted=None)
+        self.versions: dict[int, Version] = {}
+        self.pointers: dict[str, Pointer] = {}
+        self.moves: dict[tuple[str, int], Move] = {}
+
+    def update_model(self, model: Model) -> None:
+        """Keep the changed model."""
+        self.model = model
+
+    def relabel(self, model: Model, number: int, stage: str, seq: int) -> None:
+        """Put a version into a stage."""
+        del model, seq
+        self._change(number, stage=stage)
+
+    def describe(
+        self, model: Model, number: int, tags: Mapping[str, str], description: str
+    ) -> None:
+        """Replace the tags and the description of a version."""
+        del model
+        self._change(number, tags=tags, description=description)
+
+    def bury(self, model: Model, number: int, at: int) -> None:
+        """Leave a tombstone."""
+        del model
+        self._change(number, deleted=at)
+
+    def purge(self, model: Model, number: int, at: int) -> None:
+        """Mark a version as without bytes."""
+        del model
+        self._change(number, purged=at)
+
+    def point(self, model: Model, pointer: Pointer) -> None:
+        """Move a pointer."""
+        del model
+        self.pointers[pointer.name] = pointer
+
+    def unpoint(self, model: Model, name: str) -> None:
+        """Take a pointer away."""
+        del model
+        self.pointers.pop(name, None)
+
+    def add_move(self, model: Model, move: Move) -> None:
+        """Keep one step of a pointer."""
+        del model
+        self.moves[move.name, move.seq] = move
+
+    def _change(self, number: int, **fields: object) -> None:
+        if number in self.versions:
+            self.versions[number] = replace(self.versions[number], **fields)  # type: ignore[arg-type]  # fields by name
+
+
+def compare(view: View, model: Model, events: Iterator[Event]) -> Iterator[Problem]:
+    """Find where the stored state of `model` is not what its events tell."""
+    stored = {version.number: version for version in view.every_version(model)}
+    replica = Replica(model)
+    for event in events:
+        yield from _replay(replica, stored, event)
+    for number in sorted(stored.keys() - replica.versions.keys()):
+        yield Problem(f"{model.full_name}:{number}", "has no event that registered it")
+    for number, told in sorted(replica.versions.items()):
+        if number in stored and replace(stored[number], aliases=()) != told:
+            yield Problem(told.ref, "does not stand as its events say")
+    told_pointers = tuple(replica.pointers[name] for name in sorted(replica.pointers))
+    for pointer in set(told_pointers) ^ set(view.pointers(model)):
+        yield Problem(f"{model.full_name}@{pointer.name}", "does not point where its events say")
+    if replace(model, updated=0) != replace(replica.model, updated=0):
+        yield Problem(model.full_name, "is not as its events say")
+
+
+def _replay(replica: Replica, stored: Mapping[int, Version], event: Event) -> Iterator[Problem]:
+    if event.kind in {EventKind.MODEL_CREATED, EventKind.REGISTERED} and "model" in event.body:
+        born = cast("Mapping[str, object]", event.body["model"])
+        replica.model = replace(
+            replica.model,
+            name=str(born["name"]),
+            description=str(born["description"]),
+            tags=cast("Mapping[str, str]", born["tags"]),
+            author=event.actor,
+            created=event.at,
+        )
+    if event.kind is EventKind.REGISTERED:
+        version = stored.get(event.number or 0)
+        where = f"{replica.model.full_name}:{event.number}"
+        if version is None:
+            yield Problem(where, "was registered and is gone")
+            return
+        if sha256_of(document(version)) != event.body["sealed"]:
+            yield Problem(where, "was edited: its sealed record does not have its hash")
+        replica.versions[version.number] = as_registered(version, event)
+    apply(replica, replica.model, event)
+
+
+def as_registered(version: Version, event: Event) -> Version:
+    """Answer `version` as it stood right after `event` registered it."""
+    return replace(
+        version,
+        stage=str(event.body["stage"]),
+        aliases=(),
+        tags=cast("Mapping[str, str]", event.body["tags"]),
+        description=str(event.body["description"]),
+        deleted=None,
+        purged=None,
+    )

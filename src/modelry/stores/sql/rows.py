@@ -1,0 +1,151 @@
+"""From rows to nouns."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, select
+
+from modelry.core.errors import Corrupt
+from modelry.core.events import Event, EventKind, Head
+from modelry.core.model import Model, Move, Pointer, Version
+from modelry.core.sealing import open_document
+from modelry.stores.sql.tables import events, heads, models, moves, pointers, versions
+
+# Rows come as plain tuples, from SQLAlchemy and from a bare cursor alike.
+Row = Any
+
+_aliases = (
+    select(func.group_concat(pointers.c.name))
+    .where(
+        pointers.c.model_id == versions.c.model_id,
+        pointers.c.number == versions.c.number,
+        pointers.c.kind == "alias",
+    )
+    .scalar_subquery()
+)
+
+VERSION_COLUMNS: tuple[ColumnElement[Any], ...] = (
+    versions.c.id,
+    versions.c.document,
+    versions.c.stage,
+    _aliases,
+    versions.c.tags,
+    versions.c.description,
+    versions.c.deleted,
+    versions.c.purged,
+)
+
+MODEL_COLUMNS: tuple[ColumnElement[Any], ...] = (
+    models.c.id,
+    models.c.project,
+    models.c.name,
+    models.c.description,
+    models.c.tags,
+    models.c.last_number,
+    models.c.author,
+    models.c.created,
+    models.c.updated,
+    models.c.deleted,
+)
+
+
+def select_versions() -> Select[Any]:
+    """Begin a query whose rows `version` reads."""
+    return select(*VERSION_COLUMNS).select_from(versions)
+
+
+def version(row: Row) -> Version:
+    """Make a version of a row of `select_versions`."""
+    number, text, stage, aliases, tags, description, deleted, purged = row
+    return open_document(
+        text,
+        id=number,
+        stage=stage,
+        aliases=tuple(sorted(aliases.split(","))) if aliases else (),
+        tags=json.loads(tags),
+        description=description,
+        deleted=deleted,
+        purged=purged,
+    )
+
+
+def model(row: Row) -> Model:
+    """Make a model of a row of `MODEL_COLUMNS`."""
+    number, project, name, description, tags, last, author, created, updated, deleted = row
+    return Model(
+        id=number,
+        project=project,
+        name=name,
+        description=description,
+        tags=json.loads(tags),
+        last_number=last,
+        author=author,
+        created=created,
+        updated=updated,
+        deleted=deleted,
+    )
+
+
+POINTER_COLUMNS = (
+    pointers.c.name,
+    pointers.c.kind,
+    pointers.c.number,
+    pointers.c.entry,
+    pointers.c.since,
+)
+
+
+def pointer(row: Row) -> Pointer:
+    """Make a pointer of a row of `POINTER_COLUMNS`."""
+    return Pointer(*row)
+
+
+MOVE_COLUMNS = (
+    moves.c.name,
+    moves.c.kind,
+    moves.c.seq,
+    moves.c.number,
+    moves.c.entry,
+    moves.c.below,
+    moves.c.at,
+)
+
+
+def move(row: Row) -> Move:
+    """Make a move of a row of `MOVE_COLUMNS`."""
+    return Move(*row)
+
+
+EVENT_COLUMNS = (
+    events.c.chain,
+    events.c.seq,
+    events.c.kind,
+    events.c.actor,
+    events.c.at,
+    events.c.number,
+    events.c.body,
+    events.c.prev,
+    events.c.hash,
+)
+
+
+def event(row: Row) -> Event:
+    """Make an event of a row of `EVENT_COLUMNS`. Raises `Corrupt` for one that makes no sense."""
+    chain, seq, kind, actor, at, number, body, prev, digest = row
+    try:
+        return Event(
+            chain, seq, EventKind(kind), actor, at, number, json.loads(body), prev, digest
+        )
+    except ValueError as error:
+        msg = f"the record {chain}#{seq} was edited: {error}"
+        raise Corrupt(msg, chain=chain, seq=seq) from error
+
+
+HEAD_COLUMNS = (heads.c.chain, heads.c.seq, heads.c.hash, heads.c.at)
+
+
+def head(row: Row) -> Head:
+    """Make a head of a row of `HEAD_COLUMNS`."""
+    return Head(*row)

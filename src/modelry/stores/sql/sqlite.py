@@ -1,0 +1,247 @@
+"""SQLite: one file, as durable as the disk allows.
+
+SQLite 3.7.0 to 3.51.2 has a bug (fixed in 3.51.3, 3.50.7 and 3.44.6) by which
+concurrent writers can corrupt a database in WAL mode. So the linked version
+decides: a fixed one uses WAL with synchronous=FULL, any other a rollback
+journal with synchronous=EXTRA. Both lose nothing that was acknowledged when
+the power fails.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert
+from sqlalchemy.dialects import sqlite as dialect
+from sqlalchemy.exc import DBAPIError
+
+from modelry.core.errors import Corrupt, Invalid, RegistryError, Unavailable
+from modelry.core.lifecycle import DEFAULT_LIFECYCLE, lifecycle_to_json
+from modelry.core.model import Version
+from modelry.core.names import DEFAULT_PROJECT, Ref, Selector
+from modelry.core.ports import Unit, View
+from modelry.core.strict_json import dumps
+from modelry.stores.sql import rows
+from modelry.stores.sql.tables import metadata, projects
+from modelry.stores.sql.unit import SqlUnit
+from modelry.stores.sql.view import SqlView, select_version, version_parameters
+
+T = TypeVar("T")
+
+APPLICATION_ID = 0x6D6F6479  # "mody"
+SCHEMA = 1
+PATIENCE = 60.0
+"""Seconds that a caller waits for other writers."""
+
+_SELECTORS: tuple[Selector, ...] = ("none", "latest", "number", "label", "pointer", "digest")
+
+
+def open_sqlite(uri: str) -> SqliteStore:
+    """Open `sqlite:///relative.db` or `sqlite:////absolute.db`, making it where it is absent."""
+    return SqliteStore(Path(uri.removeprefix("sqlite:///")).expanduser())
+
+
+def journal(version: tuple[int, ...]) -> tuple[str, str]:
+    """Answer the journal mode and the synchronous setting for a version of SQLite."""
+    fixed = version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (
+        (3, 44, 6) <= version < (3, 45))  # fmt: skip
+    return ("WAL", "FULL") if fixed else ("DELETE", "EXTRA")
+
+
+class SqliteStore:
+    """The `Store` port on a SQLite file; safe among threads and processes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._bare: list[sqlite3.Connection] = []
+        self._writing = threading.Lock()
+        self._process = os.getpid()
+        self._hot = {selector: _hot(selector) for selector in _SELECTORS}
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._engine = self._make_engine()
+        with translated(self._path):
+            self._prepare()
+
+    def _make_engine(self) -> Engine:
+        engine = create_engine(
+            f"sqlite:///{self._path}",
+            isolation_level="AUTOCOMMIT",
+            connect_args={"timeout": PATIENCE, "check_same_thread": False},
+        )
+        event.listen(engine, "connect", _configure)
+        return engine
+
+    def _prepare(self) -> None:
+        """Make the tables of a new file; refuse a file of another kind or time."""
+        with self._transaction("BEGIN IMMEDIATE") as connection:
+            pragma = connection.exec_driver_sql
+            application = pragma("PRAGMA application_id").scalar_one()
+            schema = pragma("PRAGMA user_version").scalar_one()
+            if application == APPLICATION_ID:
+                self._refuse_schema(schema)
+                return
+            if pragma("SELECT count(*) FROM sqlite_master").scalar_one():
+                msg = f"{self._path} is a database of something else; name another file"
+                raise Invalid(msg, path=str(self._path))
+            metadata.create_all(connection)
+            text = dumps(lifecycle_to_json(DEFAULT_LIFECYCLE))
+            connection.execute(
+                insert(projects), {"name": DEFAULT_PROJECT, "lifecycle": text, "created": 0}
+            )
+            pragma(f"PRAGMA application_id = {APPLICATION_ID}")
+            pragma(f"PRAGMA user_version = {SCHEMA}")
+
+    def _refuse_schema(self, schema: int) -> None:
+        if schema != SCHEMA:
+            msg = (
+                f"{self._path} has schema {schema} and this Modelry knows {SCHEMA}; "
+                "use the Modelry that wrote it"
+            )
+            raise Unavailable(msg, path=str(self._path), schema=schema)
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Connection]:
+        if os.getpid() != self._process:
+            self._after_fork()
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql(begin)
+            try:
+                yield connection
+                connection.exec_driver_sql("COMMIT")
+            except BaseException:
+                _roll_back(connection)
+                raise
+
+    def _after_fork(self) -> None:
+        """Leave the parent's connections alone: SQLite does not survive being forked."""
+        self._engine.dispose(close=False)
+        self._local, self._bare = threading.local(), []
+        self._writing = threading.Lock()
+        self._process = os.getpid()
+
+    @contextmanager
+    def read(self) -> Iterator[View]:
+        """See `Store.read`."""
+        with translated(self._path), self._transaction("BEGIN") as connection:
+            yield SqlView(connection)
+
+    def resolve(self, ref: Ref) -> Version | None:
+        """See `Store.resolve`: a prepared statement on a connection of this thread."""
+        text, names = self._hot[ref.selector]
+        given = version_parameters(ref)
+        with translated(self._path):
+            row = self._cursor().execute(text, [given[name] for name in names]).fetchone()
+        return rows.version(row) if row else None
+
+    def _cursor(self) -> sqlite3.Connection:
+        if os.getpid() != self._process:
+            self._after_fork()
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(
+                self._path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+            )
+            connection.execute("PRAGMA query_only = ON")
+            self._local.connection = connection
+            self._bare.append(connection)
+        return connection
+
+    def change(self, work: Callable[[Unit], T]) -> T:
+        """See `Store.change`. Threads queue here, processes at SQLite's own lock."""
+        with self._writing, translated(self._path):
+            with self._transaction("BEGIN IMMEDIATE") as connection:
+                return work(SqlUnit(connection))
+
+    @contextmanager
+    def snapshot(self) -> Iterator[View]:
+        """See `Store.snapshot`: a copy of the file, made at once, read at leisure."""
+        with tempfile.TemporaryDirectory(prefix="modelry-snapshot-") as folder:
+            path = Path(folder) / "registry.db"
+            with translated(self._path):
+                self._copy_to(path)
+            copy = SqliteStore(path)
+            try:
+                with copy.read() as view:
+                    yield view
+            finally:
+                copy.close()
+
+    def _copy_to(self, path: Path) -> None:
+        target = sqlite3.connect(path, isolation_level=None)
+        try:
+            with self._engine.connect() as connection:
+                source = connection.connection.driver_connection
+                assert isinstance(source, sqlite3.Connection)  # noqa: S101 - for the type checker
+                source.backup(target)
+        finally:
+            target.close()
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        self._engine.dispose()
+        for connection in self._bare:
+            connection.close()
+        self._local, self._bare = threading.local(), []
+
+
+def _configure(connection: sqlite3.Connection, record: object) -> None:
+    del record
+    mode, synchronous = journal(sqlite3.sqlite_version_info)
+    connection.execute(f"PRAGMA journal_mode = {mode}")
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _roll_back(connection: Connection) -> None:
+    """End what is left of a transaction; SQLite may have ended it by itself."""
+    try:
+        if connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]  # open here
+            connection.exec_driver_sql("ROLLBACK")
+    except DBAPIError:
+        connection.invalidate()
+
+
+def _hot(selector: Selector) -> tuple[str, tuple[str, ...]]:
+    """Compile the query of a ref once, to text and the order of its parameters."""
+    compiled = select_version(selector).compile(
+        dialect=dialect.dialect(paramstyle="qmark"), compile_kwargs={"render_postcompile": True}
+    )
+    fixed: dict[str, Any] = compiled.params
+    names = tuple(compiled.positiontup or ())
+    del fixed
+    return str(compiled), names
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn what SQLite raises into our own errors, saying what to do."""
+    try:
+        yield
+    except RegistryError:
+        raise
+    except (DBAPIError, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        raise _refusal(path, cause) from error
+
+
+def _refusal(path: Path, cause: BaseException | None) -> RegistryError:
+    name = str(getattr(cause, "sqlite_errorname", ""))
+    if name.startswith("SQLITE_FULL"):
+        msg = f"the disk that holds {path} is full; nothing was changed: free space, try again"
+        return Unavailable(msg, reason="storage_full")
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        msg = f"{path} is not a whole SQLite database ({cause}); restore a backup"
+        return Corrupt(msg, path=str(path))
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        msg = f"others kept {path} busy for {PATIENCE:.0f} seconds; nothing was changed: try again"
+        return Unavailable(msg, reason="busy")
+    msg = f"{path} could not be read or written ({cause}); look at the disk, then try again"
+    return Unavailable(msg, reason=name or "database")

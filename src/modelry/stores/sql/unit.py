@@ -1,0 +1,256 @@
+"""Writes, inside a transaction that the store begins and commits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from sqlalchemy import ColumnElement, Table, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from modelry.core.errors import Conflict
+from modelry.core.events import Event, touched as numbers_touched
+from modelry.core.lifecycle import Lifecycle, lifecycle_to_json
+from modelry.core.model import Model, Move, Pointer, Version
+from modelry.core.names import label_key
+from modelry.core.query import words
+from modelry.core.sealing import document
+from modelry.core.strict_json import Json, dumps
+from modelry.stores.sql.tables import (
+    MAX_WORD,
+    START,
+    attributes,
+    environments,
+    events,
+    heads,
+    holdings,
+    metrics,
+    model_words,
+    models,
+    moves,
+    pointers,
+    projects,
+    touched,
+    version_words,
+    versions,
+)
+from modelry.stores.sql.view import SqlView
+
+
+class SqlUnit(SqlView):
+    """The `Unit` port over one connection in a write transaction."""
+
+    def add_model(self, model: Model) -> Model:
+        """See `Ledger.add_model`."""
+        taken = f"the model {model.full_name} exists already"
+        number = self._insert(models, {**_model_row(model), "project": model.project,
+            "name": model.name, "name_key": model.name.lower(), "author": model.author,
+            "created": model.created}, taken)  # fmt: skip
+        kept = replace(model, id=number)
+        self._add_model_words(kept)
+        return kept
+
+    def update_model(self, model: Model) -> None:
+        """See `Fold.update_model`."""
+        before = self._row(
+            select(models.c.description, models.c.tags).where(models.c.id == model.id)
+        )
+        row = _model_row(model)
+        self._connection.execute(update(models).where(models.c.id == model.id), row)
+        if before is None or tuple(before) != (row["description"], row["tags"]):
+            self._connection.execute(delete(model_words).where(model_words.c.model_id == model.id))
+            self._add_model_words(model)
+
+    def add_version(self, model: Model, version: Version) -> Version:
+        """See `Ledger.add_version`."""
+        taken = f"{model.full_name} has a version {version.number} or {version.version!r} already"
+        kept = replace(version, id=self._insert(versions, _version_row(model, version), taken))
+        self._many(metrics, (
+            {"version_id": kept.id, "name": name, "value": float(value)}
+            for name, value in version.metrics.items()))  # fmt: skip
+        self._many(attributes, (
+            _attribute(kept.id, "param", name, value) for name, value in version.params.items()))
+        self._many(attributes, (
+            _attribute(kept.id, "dataset", dataset.name, dataset.digest or "")
+            for dataset in version.datasets))  # fmt: skip
+        sizes = {file.sha256: file.size for file in version.files}
+        self._many(holdings, (
+            {"sha256": sha256, "version_id": kept.id, "size": size}
+            for sha256, size in sizes.items()))  # fmt: skip
+        self._index_text(kept.id, version.tags, version.description, _fixed_words(version))
+        return kept
+
+    def relabel(self, model: Model, number: int, stage: str, seq: int) -> None:
+        """See `Fold.relabel`."""
+        self._update_version(model, number, {"stage": stage, "entered": seq})
+
+    def describe(
+        self, model: Model, number: int, tags: Mapping[str, str], description: str
+    ) -> None:
+        """See `Fold.describe`."""
+        self._update_version(
+            model, number, {"tags": dumps(tags), "description": description}
+        )
+        row = self._row(select(
+            versions.c.id, versions.c.author, versions.c.label,
+            versions.c.format, versions.c.framework,
+        ).where(versions.c.model_id == model.id, versions.c.number == number))  # fmt: skip
+        if row is not None:
+            number = row[0]
+            self._connection.execute(delete(attributes).where(
+                attributes.c.version_id == number, attributes.c.kind == "tag"))  # fmt: skip
+            self._connection.execute(
+                delete(version_words).where(version_words.c.version_id == number)
+            )
+            self._index_text(number, tags, description, [text for text in row[1:] if text])
+
+    def bury(self, model: Model, number: int, at: int) -> None:
+        """See `Fold.bury`."""
+        self._update_version(model, number, {"deleted": at})
+
+    def purge(self, model: Model, number: int, at: int) -> None:
+        """See `Fold.purge`."""
+        self._update_version(model, number, {"purged": at})
+        self._connection.execute(delete(holdings).where(holdings.c.version_id == select(
+            versions.c.id).where(versions.c.model_id == model.id, versions.c.number == number
+        ).scalar_subquery()))  # fmt: skip
+
+    def point(self, model: Model, pointer: Pointer) -> None:
+        """See `Fold.point`."""
+        row = {"kind": pointer.kind, "number": pointer.number,
+               "entry": pointer.entry, "since": pointer.since}  # fmt: skip
+        key = (pointers.c.model_id == model.id, pointers.c.name == pointer.name)
+        if not self._connection.execute(update(pointers).where(*key), row).rowcount:
+            self._connection.execute(
+                insert(pointers), {"model_id": model.id, "name": pointer.name, **row}
+            )
+
+    def unpoint(self, model: Model, name: str) -> None:
+        """See `Fold.unpoint`."""
+        self._connection.execute(
+            delete(pointers).where(pointers.c.model_id == model.id, pointers.c.name == name)
+        )
+
+    def add_move(self, model: Model, move: Move) -> None:
+        """See `Fold.add_move`."""
+        self._connection.execute(insert(moves), {
+            "model_id": model.id, "name": move.name, "seq": move.seq, "kind": move.kind,
+            "number": move.number, "entry": move.entry, "below": move.below, "at": move.at,
+        })  # fmt: skip
+
+    def set_lifecycle(self, project: str, lifecycle: Lifecycle, at: int) -> None:
+        """See `Ledger.set_lifecycle`."""
+        text = dumps(lifecycle_to_json(lifecycle))
+        changed = self._connection.execute(
+            update(projects).where(projects.c.name == project), {"lifecycle": text}
+        )
+        if not changed.rowcount:
+            self._connection.execute(
+                insert(projects), {"name": project, "lifecycle": text, "created": at}
+            )
+
+    def append(self, event: Event) -> None:
+        """See `Ledger.append`."""
+        self._insert(events, {
+            "chain": event.chain, "seq": event.seq, "kind": str(event.kind),
+            "actor": event.actor, "at": event.at, "number": event.number,
+            "body": dumps(event.body), "prev": event.prev, "hash": event.hash,
+        }, f"the record {event.chain}#{event.seq} exists already")  # fmt: skip
+        self._many(touched, (
+            {"chain": event.chain, "number": number, "seq": event.seq}
+            for number in sorted(numbers_touched(event))))  # fmt: skip
+        row = {"seq": event.seq, "hash": event.hash, "at": event.at}
+        where = heads.c.chain == event.chain
+        if not self._connection.execute(update(heads).where(where), row).rowcount:
+            self._connection.execute(insert(heads), {"chain": event.chain, **row})
+
+    def add_environment(self, digest: str, body: str) -> None:
+        """See `Ledger.add_environment`."""
+        if self.environment(digest) is None:
+            self._connection.execute(insert(environments), {"digest": digest, "body": body})
+
+    def _insert(self, table: Table, row: Mapping[str, object], taken: str) -> int:
+        try:
+            key = self._connection.execute(insert(table), row).inserted_primary_key
+        except IntegrityError as error:
+            raise Conflict(taken) from error
+        return int(key[0]) if key else 0
+
+    def _many(self, table: Table, given: Iterable[Mapping[str, object]]) -> None:
+        batch = list(given)
+        if batch:
+            self._connection.execute(insert(table), batch)
+
+    def _update_version(self, model: Model, number: int, row: Mapping[str, object]) -> None:
+        where: tuple[ColumnElement[bool], ...] = (
+            versions.c.model_id == model.id, versions.c.number == number)  # fmt: skip
+        self._connection.execute(update(versions).where(*where), row)
+
+    def _index_text(
+        self, version_id: int, tags: Mapping[str, str], description: str, more: Iterable[str]
+    ) -> None:
+        self._many(attributes, (
+            _attribute(version_id, "tag", name, value) for name, value in tags.items()))
+        found = _words(description, *tags, *tags.values(), *more)
+        self._many(version_words, ({"word": word, "version_id": version_id} for word in found))
+
+    def _add_model_words(self, model: Model) -> None:
+        found = _words(model.name, model.description, *model.tags, *model.tags.values())
+        self._many(model_words, ({"word": word, "model_id": model.id} for word in found))
+
+
+def _words(*texts: str) -> list[str]:
+    return sorted({word[:MAX_WORD] for text in texts for word in words(text)})
+
+
+def _fixed_words(version: Version) -> list[str]:
+    findings = version.findings
+    about = [findings.format, findings.framework or ""] if findings else []
+    return [version.author, version.version, *about]
+
+
+def _attribute(version_id: int, kind: str, name: str, value: Json) -> dict[str, object]:
+    text = value if isinstance(value, str) else dumps(value)
+    return {"version_id": version_id, "kind": kind, "name": name, "start": text[:START],
+            "value": text, "number": _number(value)}  # fmt: skip
+
+
+def _number(value: Json) -> float | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    return None
+
+
+def _model_row(model: Model) -> dict[str, object]:
+    return {
+        "description": model.description,
+        "tags": dumps(model.tags),
+        "last_number": model.last_number,
+        "updated": model.updated,
+        "deleted": model.deleted,
+    }
+
+
+def _version_row(model: Model, version: Version) -> dict[str, object]:
+    findings = version.findings
+    return {
+        "model_id": model.id,
+        "number": version.number,
+        "label": version.version,
+        "label_key": label_key(version.version),
+        "stage": version.stage,
+        "entered": 0,
+        "digest": version.digest,
+        "author": version.author,
+        "created": version.created,
+        "size": version.size,
+        "format": findings.format if findings else None,
+        "framework": findings.framework if findings else None,
+        "run_id": version.run_id,
+        "base": version.base,
+        "tags": dumps(version.tags),
+        "description": version.description,
+        "document": document(version),
+        "deleted": version.deleted,
+        "purged": version.purged,
+    }

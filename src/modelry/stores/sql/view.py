@@ -1,0 +1,282 @@
+"""Reads, inside whatever transaction the connection is in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, bindparam, func, select
+
+from modelry.core.events import Event, Head
+from modelry.core.lifecycle import Lifecycle, lifecycle_from_json
+from modelry.core.model import Model, ModelSummary, Move, Pointer, Version
+from modelry.core.names import Ref, Selector
+from modelry.core.query import Query
+from modelry.core.strict_json import loads
+from modelry.stores.sql import rows
+from modelry.stores.sql.search import search
+from modelry.stores.sql.tables import (
+    environments,
+    events,
+    heads,
+    holdings,
+    models,
+    moves,
+    pointers,
+    projects,
+    touched,
+    versions,
+)
+
+_BATCH = 500
+
+
+@cache
+def select_version(selector: Selector) -> Select[Any]:
+    """Write the query for a ref: parameters `project`, `name`, and `value` where it has one."""
+    query = (
+        select(*rows.VERSION_COLUMNS)
+        .select_from(versions.join(models, models.c.id == versions.c.model_id))
+        .where(
+            models.c.project == bindparam("project"),
+            models.c.name_key == bindparam("name"),
+        )
+    )
+    if selector == "number":
+        return query.where(versions.c.number == bindparam("value"))
+    if selector == "label":
+        return query.where(versions.c.label_key == bindparam("value"))
+    if selector == "pointer":
+        return query.where(versions.c.number == select(pointers.c.number).where(
+            pointers.c.model_id == models.c.id, pointers.c.name == bindparam("value"),
+        ).scalar_subquery())  # fmt: skip
+    living = query.where(versions.c.deleted.is_(None))
+    if selector == "digest":
+        living = living.where(versions.c.digest == bindparam("value"))
+    return living.order_by(versions.c.number.desc()).limit(1)
+
+
+def version_parameters(ref: Ref) -> dict[str, str | int]:
+    """Answer the parameters of `select_version` for `ref`."""
+    given: dict[str, str | int] = {"project": ref.project, "name": ref.name.lower()}
+    if ref.selector == "number":
+        given["value"] = ref.number
+    elif ref.selector == "digest":
+        given["value"] = f"sha256:{ref.value}"
+    elif ref.value:
+        given["value"] = ref.value
+    return given
+
+
+class SqlView:
+    """The `View` port over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def _rows(self, query: Select[Any], **given: object) -> Sequence[Any]:
+        return self._connection.execute(query, given).fetchall()
+
+    def _row(self, query: Select[Any], **given: object) -> Any | None:  # noqa: ANN401 - a row
+        return self._connection.execute(query, given).first()
+
+    def lifecycle(self, project: str) -> Lifecycle | None:
+        """See `View.lifecycle`."""
+        row = self._row(select(projects.c.lifecycle).where(projects.c.name == project))
+        return lifecycle_from_json(loads(row[0].encode(), "stages")) if row else None
+
+    def projects(self) -> Sequence[str]:
+        """See `View.projects`."""
+        return [row[0] for row in self._rows(select(projects.c.name).order_by(projects.c.name))]
+
+    def model(self, project: str, name: str) -> Model | None:
+        """See `View.model`."""
+        query = select(*rows.MODEL_COLUMNS).where(
+            models.c.project == project, models.c.name_key == name.lower()
+        )
+        row = self._row(query)
+        return rows.model(row) if row else None
+
+    def models(self, project: str | None, after: str, limit: int) -> Sequence[ModelSummary]:
+        """See `View.models`."""
+        count = (
+            select(func.count())
+            .where(versions.c.model_id == models.c.id, versions.c.deleted.is_(None))
+            .scalar_subquery()
+        )
+        query = select(*rows.MODEL_COLUMNS, count).where(models.c.deleted.is_(None))
+        if project is not None:
+            query = query.where(models.c.project == project)
+        if after:
+            space, _, name = after.lower().partition("/")
+            query = query.where(
+                (models.c.project > space)
+                | and_(models.c.project == space, models.c.name_key > name)
+            )
+        found = self._rows(query.order_by(models.c.project, models.c.name_key).limit(limit))
+        named = self._pointers_of([row[0] for row in found])
+        return [ModelSummary(rows.model(row[:-1]), row[-1], named.get(row[0], ())) for row in found]
+
+    def _pointers_of(self, ids: Sequence[int]) -> dict[int, tuple[Pointer, ...]]:
+        query = select(pointers.c.model_id, *rows.POINTER_COLUMNS).where(
+            pointers.c.model_id.in_(ids)
+        )
+        answer: dict[int, tuple[Pointer, ...]] = {}
+        for row in self._rows(query.order_by(pointers.c.model_id, pointers.c.name)):
+            answer[row[0]] = (*answer.get(row[0], ()), rows.pointer(row[1:]))
+        return answer
+
+    def version(self, ref: Ref) -> Version | None:
+        """See `View.version`."""
+        row = self._row(select_version(ref.selector), **version_parameters(ref))
+        return rows.version(row) if row else None
+
+    def versions(
+        self, model: Model, stage: str | None, below: int | None, limit: int
+    ) -> Sequence[Version]:
+        """See `View.versions`."""
+        query = rows.select_versions().where(
+            versions.c.model_id == model.id, versions.c.deleted.is_(None)
+        )
+        if stage is not None:
+            query = query.where(versions.c.stage == stage)
+        if below is not None:
+            query = query.where(versions.c.number < below)
+        query = query.order_by(versions.c.number.desc()).limit(limit)
+        return [rows.version(row) for row in self._rows(query)]
+
+    def every_version(self, model: Model) -> Iterator[Version]:
+        """See `View.every_version`."""
+        last = 0
+        while True:
+            query = (
+                rows.select_versions()
+                .where(versions.c.model_id == model.id, versions.c.number > last)
+                .order_by(versions.c.number)
+                .limit(_BATCH)
+            )
+            found = [rows.version(row) for row in self._rows(query)]
+            yield from found
+            if len(found) < _BATCH:
+                return
+            last = found[-1].number
+
+    def members(self, model: Model, stage: str) -> Sequence[int]:
+        """See `View.members`."""
+        query = (
+            select(versions.c.number)
+            .where(
+                versions.c.model_id == model.id,
+                versions.c.stage == stage,
+                versions.c.deleted.is_(None),
+            )
+            .order_by(versions.c.entered.desc(), versions.c.number.desc())
+        )
+        return [row[0] for row in self._rows(query)]
+
+    def stages_in_use(self, project: str) -> frozenset[str]:
+        """See `View.stages_in_use`."""
+        query = (
+            select(versions.c.stage)
+            .distinct()
+            .select_from(versions.join(models, models.c.id == versions.c.model_id))
+            .where(models.c.project == project, versions.c.deleted.is_(None))
+        )
+        return frozenset(row[0] for row in self._rows(query))
+
+    def pointers(self, model: Model) -> Sequence[Pointer]:
+        """See `View.pointers`."""
+        return self._pointers_of([model.id]).get(model.id, ())
+
+    def move(self, model: Model, pointer: str, seq: int | None) -> Move | None:
+        """See `View.move`."""
+        query = select(*rows.MOVE_COLUMNS).where(
+            moves.c.model_id == model.id, moves.c.name == pointer
+        )
+        if seq is not None:
+            query = query.where(moves.c.seq == seq)
+        row = self._row(query.order_by(moves.c.seq.desc()).limit(1))
+        return rows.move(row) if row else None
+
+    def moves_at(self, model: Model, at: int) -> Sequence[Move]:
+        """See `View.moves_at`."""
+        last = (
+            select(moves.c.name, func.max(moves.c.seq).label("seq"))
+            .where(moves.c.model_id == model.id, moves.c.at <= at)
+            .group_by(moves.c.name)
+            .subquery()
+        )
+        query = (
+            select(*rows.MOVE_COLUMNS)
+            .select_from(
+                moves.join(last, and_(moves.c.name == last.c.name, moves.c.seq == last.c.seq))
+            )
+            .where(moves.c.model_id == model.id)
+            .order_by(moves.c.name)
+        )
+        return [rows.move(row) for row in self._rows(query)]
+
+    def head(self, chain: str) -> Head | None:
+        """See `View.head`."""
+        row = self._row(select(*rows.HEAD_COLUMNS).where(heads.c.chain == chain))
+        return rows.head(row) if row else None
+
+    def heads(self) -> Sequence[Head]:
+        """See `View.heads`."""
+        query = select(*rows.HEAD_COLUMNS).order_by(heads.c.chain)
+        return [rows.head(row) for row in self._rows(query)]
+
+    def events(
+        self, chain: str, number: int | None, below: int | None, limit: int
+    ) -> Sequence[Event]:
+        """See `View.events`."""
+        query = select(*rows.EVENT_COLUMNS).where(events.c.chain == chain)
+        if number is not None:
+            query = query.join(
+                touched, and_(touched.c.chain == chain, touched.c.seq == events.c.seq)
+            ).where(touched.c.number == number)
+        if below is not None:
+            query = query.where(events.c.seq < below)
+        query = query.order_by(events.c.seq.desc()).limit(limit)
+        return [rows.event(row) for row in self._rows(query)]
+
+    def every_event(self, chain: str) -> Iterator[Event]:
+        """See `View.every_event`."""
+        last = -(2**62)  # an edited record may carry any number
+        while True:
+            query = (
+                select(*rows.EVENT_COLUMNS)
+                .where(events.c.chain == chain, events.c.seq > last)
+                .order_by(events.c.seq)
+                .limit(_BATCH)
+            )
+            found = [rows.event(row) for row in self._rows(query)]
+            yield from found
+            if len(found) < _BATCH:
+                return
+            last = found[-1].seq
+
+    def search(
+        self, query: Query, project: str | None, cursor: str | None, limit: int
+    ) -> tuple[Sequence[Version], str | None]:
+        """See `View.search`."""
+        return search(self._connection, query, project, cursor, limit)
+
+    def environment(self, digest: str) -> str | None:
+        """See `View.environment`."""
+        row = self._row(select(environments.c.body).where(environments.c.digest == digest))
+        return str(row[0]) if row else None
+
+    def known_size(self, size: int) -> bool:
+        """See `View.known_size`."""
+        return self._row(select(holdings.c.size).where(holdings.c.size == size).limit(1)) is not None
+
+    def named(self, digests: Iterable[str]) -> frozenset[str]:
+        """See `View.named`."""
+        wanted, answer = list(digests), set[str]()
+        for start in range(0, len(wanted), _BATCH):
+            batch = wanted[start : start + _BATCH]
+            query = select(holdings.c.sha256).distinct().where(holdings.c.sha256.in_(batch))
+            answer.update(row[0] for row in self._rows(query))
+        return frozenset(answer)
