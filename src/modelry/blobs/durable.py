@@ -33,19 +33,16 @@ def storing(where: Path) -> Iterator[None]:
 
 def _refusal(error: OSError, where: Path) -> Unavailable:
     if error.errno in FULL:
-        msg = f"the disk of {where} is full; nothing was registered: free some space and try again"
+        msg = f"the disk of {where} is full: nothing was changed; free some space and try again"
         return Unavailable(msg, reason="storage_full", where=str(where))
     why = error.strerror or str(error)
-    msg = f"the disk of {where} failed ({why}); nothing was registered: look after the disk first"
+    msg = f"the disk of {where} failed ({why}): nothing was changed; look after the disk first"
     return Unavailable(msg, reason="storage_failed", where=str(where))
 
 
 def create(path: Path, mode: int) -> int:
     """Open a file that does not exist yet for writing."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC if os.name == "posix" else (
-        os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    )  # fmt: skip
-    return os.open(path, flags | BINARY | NOFOLLOW, mode)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY | NOFOLLOW, mode)
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:
@@ -74,9 +71,9 @@ def flush(descriptor: int) -> None:
 
 def flush_folder(path: Path) -> None:
     """Make the names in a folder durable. Windows can't and does not need to."""
-    if os.name != "posix":
+    if sys.platform == "win32":
         return
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         flush(descriptor)
     finally:

@@ -1,9 +1,9 @@
 """Where a local store keeps things: the only place that knows the shape of its folder.
 
-    root/sha256/ab/abcdef...   blobs, read-only, by the first two digits
-    root/incoming/             bytes on their way, named by their owner's lease
-    root/leases/               who needs which blobs (see `leases`)
-    root/layout                says that all folders are there, durably
+root/sha256/ab/abcdef...   blobs, read-only, by the first two digits
+root/incoming/             bytes on their way, named by their owner's lease
+root/leases/               who needs which blobs (see `leases`)
+root/layout                says that all folders are there, durably
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ class Layout:
         self.leases = root / "leases"
         self._blobs = root / "sha256"
         self._mark = root / "layout"
-        self._ready = False
 
     def blob(self, sha256: str) -> Path:
         """Answer where a blob is, or would be."""
@@ -50,8 +49,7 @@ class Layout:
         needs another fsync for the folder it writes to. The mark comes last:
         whoever sees it may rely on the rest.
         """
-        if self._ready or self._mark.exists():
-            self._ready = True
+        if self._mark.exists():
             return
         for folder in (self.root, self._blobs, self.incoming, self.leases):
             make_folder(folder)
@@ -60,7 +58,6 @@ class Layout:
         for folder in (self._blobs, self.root):
             flush_folder(folder)
         self._mark.write_text(_MARK, encoding="ascii")
-        self._ready = True
 
     def blobs(self) -> Iterator[tuple[str, os.stat_result]]:
         """Answer the digest and the state of every blob; other files are passed over."""

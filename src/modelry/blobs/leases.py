@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import os
 import uuid
+import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from modelry.blobs.durable import BINARY, write_all
@@ -22,6 +24,7 @@ from modelry.blobs.locks import Lock
 EVERYTHING = "*"
 _GATE = "gate"
 _MARK = ".lease"
+_KEPT = 64 * 1024
 
 
 class Lease:
@@ -29,9 +32,12 @@ class Lease:
 
     def __init__(self, leases: Leases, name: str, lock: Lock) -> None:
         self.name = name
+        self.numbers = count()
+        self.path = leases.folder / f"{name}{_MARK}"
         self._leases = leases
         self._lock = lock
-        self._path = leases.folder / f"{name}{_MARK}"
+        self._lines = os.open(self.path, os.O_WRONLY | BINARY)
+        self._end = 0
         self._held: set[str] = set()
 
     def add(self, digests: Iterable[str]) -> None:
@@ -41,21 +47,46 @@ class Lease:
             return
         lines = "".join(f"{digest}\n" for digest in wanted).encode("ascii")
         with self._leases.gate():
-            _append(self._path, lines)
+            self._write(lines)
+            self._end += len(lines)
         self._held |= wanted
 
     def release(self) -> None:
-        """End the lease; its file is gone before its lock is."""
-        with self._leases.gate():
-            _unlink(self._path)
+        """Hold nothing any more, and be there for the next one who needs a lease."""
+        if self._end > _KEPT:
+            self.retire()
+            return
+        end, self._end = self._end, 0
+        self._write(bytes(end))  # a truncated file would be flushed to the disk, which takes long
+        self._held.clear()
+        self._leases.idle.append(self)
+
+    def retire(self) -> None:
+        """End the lease. Its file goes before its lock, so nobody finds a dead one."""
+        os.close(self._lines)
+        try:
+            self.path.unlink(missing_ok=True)
+        finally:
             self._lock.release()
+
+    def _write(self, data: bytes) -> None:
+        os.lseek(self._lines, self._end, os.SEEK_SET)
+        write_all(self._lines, data)
 
 
 class Leases:
-    """All leases of one store."""
+    """All leases of one store.
+
+    A released lease is kept, empty and locked, for the next staging of this
+    process: making and removing a file each time costs ext4 more than the
+    staging of a small file.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.idle: list[Lease] = []
+        self._process = os.getpid()
+        weakref.finalize(self, _retire, self.idle, self._process)
 
     @contextmanager
     def gate(self) -> Iterator[None]:
@@ -68,6 +99,13 @@ class Leases:
 
     def open(self) -> Lease:
         """Begin a lease that holds nothing yet."""
+        if self._process != os.getpid():  # a fork: the idle ones are the parent's
+            self._process = os.getpid()
+            self.idle.clear()
+        while self.idle:
+            lease = self.idle.pop()
+            if lease.path.exists():
+                return lease
         name = uuid.uuid4().hex
         with self.gate():
             return Lease(self, name, Lock.take(self.folder / f"{name}{_MARK}"))
@@ -104,19 +142,14 @@ def _bury(path: Path) -> bool:
     lock = Lock.attempt(path)
     if lock is None:
         return False
-    _unlink(path)
+    path.unlink(missing_ok=True)
     lock.release()
     return True
 
 
-def _append(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | BINARY, 0o666)
-    try:
-        write_all(descriptor, data)
-    finally:
-        os.close(descriptor)
-
-
-def _unlink(path: Path) -> None:
-    with suppress(FileNotFoundError):
-        path.unlink()
+def _retire(idle: list[Lease], process: int) -> None:
+    """Remove the leases of a store that nobody uses any more, but not those of a parent."""
+    if process == os.getpid():
+        for lease in idle:
+            with suppress(OSError):
+                lease.retire()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -44,6 +45,8 @@ if sys.platform == "win32":
         def release(self) -> None:
             """Let the next one have it."""
             self._lock.release()
+            with suppress(OSError):  # somebody has it open by now
+                Path(self._lock.lock_file).unlink()
 
 else:
     import fcntl
@@ -81,8 +84,9 @@ else:
 
         def release(self) -> None:
             """Let the next one have it, also where a forked child kept the file open."""
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            with suppress(OSError):  # closing lets go of it as well
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             os.close(self._descriptor)
 
     def _open(path: Path) -> int:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
 
 from modelry.blobs.meter import Meter, Stopped
 
@@ -15,60 +16,57 @@ THREADS = min(4, max(2, os.cpu_count() or 2))
 
 
 def each(work: Callable[[T], None], items: Iterable[T], meter: Meter) -> None:
-    """Call `work` once per item, in the order of `items`, and wait for all.
+    """Call `work` once per item, beginning in the order of `items`, and wait for all.
 
     The first failure stops the others and is raised. Threads are made only
-    where there is a second item, and no more than are of use.
+    where there is a second item.
     """
-    line = _Line(work, list(items), meter)
+    line = _Line(work, items, meter)
     threads = [
         threading.Thread(target=line.run, name="modelry-bytes", daemon=True)
-        for _ in range(min(THREADS, len(line)) - 1)
+        for _ in range(min(THREADS, len(line.items)) - 1)
     ]
     for thread in threads:
         thread.start()
     line.run()
-    line.wait(threads)
+    for thread in threads:
+        line.wait(thread)
     if line.failure is not None:
         raise line.failure
 
 
-class _Line:
+class _Line(Generic[T]):
     """Items that several threads take from, until none is left or one failed."""
 
-    def __init__(self, work: Callable[[T], None], items: list[T], meter: Meter) -> None:
+    def __init__(self, work: Callable[[T], None], items: Iterable[T], meter: Meter) -> None:
+        self.items = deque(items)
         self.failure: BaseException | None = None
-        self._work: Callable[[T], None] = work
-        self._size = len(items)
-        self._items: Iterator[T] = iter(items)
+        self._work = work
         self._meter = meter
-        self._lock = threading.Lock()
-
-    def __len__(self) -> int:
-        return self._size
 
     def run(self) -> None:
         """Take items until the end, or until somebody failed."""
-        try:
-            while self.failure is None:
-                with self._lock:
-                    item = next(self._items)
-                self._work(item)
-        except (StopIteration, Stopped):
-            return
-        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
-            self._fail(error)
-
-    def wait(self, threads: list[threading.Thread]) -> None:
-        """Wait for the other threads; an interrupt stops them first."""
-        for thread in threads:
+        while self.failure is None:
             try:
-                thread.join()
-            except BaseException as error:  # noqa: BLE001 - raised by `each` once all are still
+                item = self.items.popleft()
+            except IndexError:
+                return
+            try:
+                self._work(item)
+            except Stopped:
+                return
+            except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
                 self._fail(error)
-                thread.join()
+
+    def wait(self, thread: threading.Thread) -> None:
+        """Wait for another thread; an interrupt stops all of them first."""
+        try:
+            thread.join()
+        except BaseException as error:  # noqa: BLE001 - raised by `each` once all are still
+            self._fail(error)
+            thread.join()
 
     def _fail(self, error: BaseException) -> None:
-        with self._lock:
-            self.failure = self.failure or error
+        if self.failure is None:
+            self.failure = error
         self._meter.stop()

@@ -49,7 +49,8 @@ class Event:
 
     `number` is the version it is about, None where it is about a whole model
     or project. `body["stages"]` lists `[number, from, to]`, `body["moves"]`
-    lists `[pointer, kind, number or None, entry, below or None]`.
+    lists `[pointer, kind, number or None, entry, below or None]`, and
+    `body["buried"]` the numbers that were deleted.
     """
 
     chain: str
@@ -112,12 +113,17 @@ def follow(
     never before that of the event before, and `body["clock"]` keeps what the
     clock said.
     """
-    seq, prev, floor = (head.seq + 1, head.hash, head.at) if head else (1, GENESIS, now)
-    if now < floor:
+    seq, prev = (head.seq + 1, head.hash) if head else (1, GENESIS)
+    at = time_after(head, now)
+    if now < at:
         body = {**body, "clock": now}
-    at = max(now, floor)
     return Event(chain, seq, kind, actor, at, number, body, prev, _hash(
         chain, seq, kind, actor, at, number, body, prev))  # fmt: skip
+
+
+def time_after(head: Head | None, now: int) -> int:
+    """Answer the time that an event after `head` gets when the clock says `now`."""
+    return max(now, head.at) if head else now
 
 
 def hash_of(event: Event) -> str:
@@ -152,6 +158,7 @@ def relabels(event: Event) -> Iterator[tuple[int, str, str]]:
 def touched(event: Event) -> frozenset[int]:
     """Answer the numbers of all versions that the event changed."""
     numbers = {number for number, _, _ in relabels(event)}
+    numbers.update(cast("list[int]", event.body.get("buried", [])))
     return frozenset(numbers | ({event.number} if event.number else set()))
 
 

@@ -262,6 +262,10 @@ class View(Protocol):
         """Answer living models whose `project/name` sorts after `after`, in that order."""
         ...
 
+    def summary(self, model: Model) -> ModelSummary:
+        """Answer how many versions of a model live, and its pointers."""
+        ...
+
     def version(self, ref: Ref) -> Version | None:
         """Answer the version that `ref` selects, a tombstone too where it is named exactly.
 

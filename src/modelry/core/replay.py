@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Literal, cast
 
-from modelry.core.events import Event, EventKind, Problem
+from modelry.core.events import Event, EventKind, Problem, relabels
 from modelry.core.model import Model, Move, Pointer, Version
 from modelry.core.ports import Fold, View
 from modelry.core.sealing import document, sha256_of
@@ -23,10 +23,12 @@ def apply(ledger: Fold, model: Model, event: Event) -> Model:
 
     A registration's version must be in the ledger already.
     """
-    for number, _, stage in cast("list[tuple[int, str, str]]", event.body.get("stages", [])):
+    for number, _, stage in relabels(event):
         ledger.relabel(model, number, stage, event.seq)
     for row in cast("list[_ROW]", event.body.get("moves", [])):
         _move(ledger, model, event, row)
+    for number in cast("list[int]", event.body.get("buried", [])):
+        ledger.bury(model, number, event.at)
     model = _about_version(ledger, model, event) if event.number else _about_model(model, event)
     model = replace(model, updated=event.at)
     ledger.update_model(model)
@@ -49,8 +51,6 @@ def _about_version(ledger: Fold, model: Model, event: Event) -> Model:
     if event.kind in {EventKind.TAGGED, EventKind.DESCRIBED}:
         tags = cast("Mapping[str, str]", body["tags"])
         ledger.describe(model, number, tags, str(body["description"]))
-    elif event.kind is EventKind.DELETED:
-        ledger.bury(model, number, event.at)
     elif event.kind is EventKind.PURGED:
         ledger.purge(model, number, event.at)
     return model

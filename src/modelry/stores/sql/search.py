@@ -103,11 +103,11 @@ def _sort(query: Query) -> tuple[list[ColumnElement[Any]], Any]:
     if query.order.field == "name":
         return [models.c.name_key, models.c.project, versions.c.number], source
     if query.order.field == "metrics":
+        by = metrics.alias()
         source = source.join(
-            metrics,
-            and_(metrics.c.version_id == versions.c.id, metrics.c.name == query.order.key),
+            by, and_(by.c.version_id == versions.c.id, by.c.name == query.order.key)
         )
-        return [metrics.c.value, metrics.c.version_id], source
+        return [by.c.value, by.c.version_id], source
     return [versions.c.created, versions.c.id], source
 
 
@@ -193,33 +193,31 @@ def _span(word: str) -> tuple[str, str]:
 
 def _word(node: Word) -> ColumnElement[bool]:
     start, end = _span(node.text)
-    of_version = select(literal(1)).where(
-        version_words.c.version_id == versions.c.id,
-        version_words.c.word >= start, version_words.c.word < end)  # fmt: skip
-    of_model = select(literal(1)).where(
-        model_words.c.model_id == versions.c.model_id,
-        model_words.c.word >= start, model_words.c.word < end)  # fmt: skip
-    return or_(of_version.exists(), of_model.exists())
+    return or_(
+        _some(version_words.c.version_id == versions.c.id,
+              version_words.c.word >= start, version_words.c.word < end),
+        _some(model_words.c.model_id == versions.c.model_id,
+              model_words.c.word >= start, model_words.c.word < end),
+    )  # fmt: skip
 
 
 def _condition(node: Condition) -> ColumnElement[bool]:
     if node.field == "metrics":
-        return (
-            select(literal(1))
-            .where(metrics.c.version_id == versions.c.id, _metric(node))
-            .exists()
-        )
+        return _some(metrics.c.version_id == versions.c.id, _metric(node))
     if node.field in _KINDS or node.field == "dataset":
-        return (
-            select(literal(1))
-            .where(attributes.c.version_id == versions.c.id, _attribute(node))
-            .exists()
-        )
+        return _some(attributes.c.version_id == versions.c.id, _attribute(node))
     if node.field == "alias":
-        return select(literal(1)).where(
+        return _some(
             pointers.c.model_id == versions.c.model_id,
-            pointers.c.number == versions.c.number, _alias(node)).exists()  # fmt: skip
+            pointers.c.number == versions.c.number,
+            _alias(node),
+        )
     return _column(node)
+
+
+def _some(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Say that there is a row beside the version for which all of `conditions` hold."""
+    return select(literal(1)).where(*conditions).correlate(versions).exists()
 
 
 def _metric(node: Condition) -> ColumnElement[bool]:

@@ -135,10 +135,11 @@ class SqliteStore:
 
     def resolve(self, ref: Ref) -> Version | None:
         """See `Store.resolve`: a prepared statement on a connection of this thread."""
-        text, names = self._hot[ref.selector]
+        text, parameters = self._hot[ref.selector]
         given = version_parameters(ref)
+        values = [given.get(name, default) for name, default in parameters]
         with translated(self._path):
-            row = self._cursor().execute(text, [given[name] for name in names]).fetchone()
+            row = self._cursor().execute(text, values).fetchone()
         return rows.version(row) if row else None
 
     def _cursor(self) -> sqlite3.Connection:
@@ -209,15 +210,12 @@ def _roll_back(connection: Connection) -> None:
         connection.invalidate()
 
 
-def _hot(selector: Selector) -> tuple[str, tuple[str, ...]]:
-    """Compile the query of a ref once, to text and the order of its parameters."""
+def _hot(selector: Selector) -> tuple[str, tuple[tuple[str, Any], ...]]:
+    """Compile the query of a ref once: its text, its parameters in order with their defaults."""
     compiled = select_version(selector).compile(
         dialect=dialect.dialect(paramstyle="qmark"), compile_kwargs={"render_postcompile": True}
     )
-    fixed: dict[str, Any] = compiled.params
-    names = tuple(compiled.positiontup or ())
-    del fixed
-    return str(compiled), names
+    return str(compiled), tuple((name, compiled.params[name]) for name in compiled.positiontup or ())
 
 
 @contextmanager

@@ -118,6 +118,12 @@ class SqlView:
         named = self._pointers_of([row[0] for row in found])
         return [ModelSummary(rows.model(row[:-1]), row[-1], named.get(row[0], ())) for row in found]
 
+    def summary(self, model: Model) -> ModelSummary:
+        """See `View.summary`."""
+        row = self._row(select(func.count()).where(
+            versions.c.model_id == model.id, versions.c.deleted.is_(None)))  # fmt: skip
+        return ModelSummary(model, row[0] if row else 0, tuple(self.pointers(model)))
+
     def _pointers_of(self, ids: Sequence[int]) -> dict[int, tuple[Pointer, ...]]:
         query = select(pointers.c.model_id, *rows.POINTER_COLUMNS).where(
             pointers.c.model_id.in_(ids)

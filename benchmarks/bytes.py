@@ -1,0 +1,300 @@
+"""What bytes cost: registering and placing files against plain loops, in one run.
+
+    python benchmarks/bytes.py [--size-mib 1024] [--rounds 5] [--json]
+
+Each row is a ratio of medians; the contestants take turns, so that a busy
+machine slows all of them. The plain loop reads, hashes with sha256, writes and
+fsyncs in one thread. Needs about four times `--size-mib` on the disk of `--in`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from modelry.blobs.local import LocalBlobs
+from modelry.blobs.shelf import LocalShelf
+from modelry.blobs.tree import LocalSources
+from modelry.core.model import File, Version
+
+MIB = 1024 * 1024
+PARTS = 8
+SMALL_ROUNDS = 200
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement against its limit; smaller is better."""
+
+    what: str
+    value: float
+    limit: float | None
+    unit: str
+    note: str = ""
+
+
+def main() -> None:
+    """Measure everything and print it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--size-mib", type=int, default=1024)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--in", dest="place", type=Path, default=Path(tempfile.gettempdir()))
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--peak", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.peak:
+        _tell_peak_of(options.peak)
+        return
+    work = Path(tempfile.mkdtemp(prefix="modelry-bytes-", dir=options.place))
+    try:
+        rows = [*measure(work, options.size_mib, options.rounds)]
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    show(rows, as_json=options.json)
+
+
+def measure(work: Path, mib: int, rounds: int) -> Iterator[Row]:
+    """Answer every row."""
+    big, folder = work / "big", work / "folder"
+    write_random(big, mib)
+    folder.mkdir()
+    for part in range(PARTS):
+        write_random(folder / f"part-{part}", mib // PARTS)
+    yield from large(work, big, folder, rounds)
+    yield from again(work, big)
+    yield Row("peak memory over a bare interpreter", peak(work, big, folder), 120, "MiB")
+    yield from placed(work, big)
+    yield from small(work, rounds)
+
+
+def large(work: Path, big: Path, folder: Path, rounds: int) -> Iterator[Row]:
+    """Compare a large file, and a folder of as many bytes, with the plain loop."""
+    took = race(
+        {
+            "plain": lambda: plain(big, work / "copy"),
+            "file": lambda: register(work / "blobs", big),
+            "folder": lambda: register(work / "blobs", folder),
+        },
+        rounds,
+        lambda: (remove(work / "blobs"), remove(work / "copy"), os.sync()),
+    )
+    note = f"plain loop {took['plain']:.2f} s"
+    yield Row("stage and publish one file / plain loop", took["file"] / took["plain"], 1.3, "x", note)
+    ratio = took["folder"] / took["plain"]
+    yield Row(f"stage and publish {PARTS} files / plain loop", ratio, 1.3, "x", note)
+
+
+def again(work: Path, big: Path) -> Iterator[Row]:
+    """Register bytes that are here already."""
+    register(work / "blobs", big)
+    before = written(work / "blobs")
+    seconds = timed(lambda: register(work / "blobs", big, known=True))
+    grown = written(work / "blobs") - before
+    yield Row("bytes kept by a second registration", grown, 0, "B", f"{seconds:.2f} s")
+
+
+def placed(work: Path, big: Path) -> Iterator[Row]:
+    """Place a version, then ask for it again."""
+    blobs = LocalBlobs(work / "blobs")
+    version = version_of(register(work / "blobs", big))
+    shelf = LocalShelf(work / "shelf", blobs)
+    first = timed(lambda: shelf.place(version))
+    seconds = statistics.median(timed(lambda: shelf.place(version)) for _ in range(50))
+    yield Row("place a cached version", seconds * 1000, 5, "ms", f"the first time {first:.2f} s")
+    remove(work / "shelf")
+
+
+def small(work: Path, rounds: int) -> Iterator[Row]:
+    """Compare a file of 1 KiB with its two fsyncs, and a thousand of them with theirs."""
+    one, many = work / "one", work / "many"
+    one.write_bytes(b"")
+    many.mkdir()
+    counter = iter(range(10**9))
+    blobs = LocalBlobs(work / "blobs")
+    register(blobs, one)
+
+    def renew(path: Path) -> Path:
+        path.write_bytes(hashlib.sha256(b"%d" % next(counter)).digest() * 32)
+        return path
+
+    took = race(
+        {
+            "bare": lambda: bare(work, renew(one).read_bytes()),
+            "ours": lambda: register(blobs, renew(one)),
+        },
+        SMALL_ROUNDS,
+    )
+    note = f"bare write and fsyncs {took['bare'] * 1000:.2f} ms"
+    yield Row("stage and publish 1 KiB / bare fsyncs", took["ours"] / took["bare"], None, "x", note)
+    files = [renew(many / f"{at}") for at in range(1000)]
+    took = race(
+        {
+            "bare": lambda: [bare(work, renew(file).read_bytes()) for file in files],
+            "ours": lambda: (_each(renew, files), register(blobs, many)),
+        },
+        rounds,
+    )
+    note = f"bare {took['bare'] * 1000:.0f} ms"
+    yield Row("the same with 1,000 files", took["ours"] / took["bare"], None, "x", note)
+
+
+def race(
+    runs: Mapping[str, Callable[[], object]],
+    rounds: int,
+    between: Callable[[], object] = lambda: None,
+) -> dict[str, float]:
+    """Let every run have its turn in each round; answer the median seconds of each."""
+    took: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            between()
+            took[name].append(timed(run))
+    return {name: statistics.median(seconds) for name, seconds in took.items()}
+
+
+def timed(run: Callable[[], object]) -> float:
+    """Answer how many seconds `run` takes."""
+    begin = time.perf_counter()
+    run()
+    return time.perf_counter() - begin
+
+
+def plain(source: Path, target: Path) -> None:
+    """Read, hash, write and fsync in one plain loop."""
+    digest = hashlib.sha256()
+    with source.open("rb") as reading, target.open("wb") as writing:
+        while chunk := reading.read(MIB):
+            digest.update(chunk)
+            writing.write(chunk)
+        writing.flush()
+        os.fsync(writing.fileno())
+
+
+def bare(work: Path, data: bytes) -> None:
+    """Write, fsync, rename and fsync the folder: the least that durability takes."""
+    aside, target = work / "bare.part", work / f"bare-{hashlib.sha256(data).hexdigest()}"
+    with aside.open("wb") as writing:
+        writing.write(data)
+        writing.flush()
+        os.fsync(writing.fileno())
+    aside.rename(target)
+    with open_folder(work) as descriptor:
+        os.fsync(descriptor)
+    target.unlink()
+
+
+@contextmanager
+def open_folder(path: Path) -> Iterator[int]:
+    """Open a folder to fsync it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def register(
+    store: Path | LocalBlobs, source: Path, *, known: bool = False
+) -> tuple[File, ...]:
+    """Stage and publish a file or folder."""
+    blobs = LocalBlobs(store) if isinstance(store, Path) else store
+    files = LocalSources().open(source).files
+    with blobs.stage(files, lambda _size: known) as staged:
+        staged.publish()
+        return tuple(staged.files)
+
+
+def peak(work: Path, big: Path, folder: Path) -> float:
+    """Answer the most that registering a file or a folder takes over a bare interpreter, in MiB."""
+    command = [sys.executable, __file__, "--peak"]
+    nothing = work / "nothing"
+    nothing.touch()
+    bare_peak = _child([sys.executable, "-c", _PEAK])
+    return max(_child([*command, str(path)]) for path in (big, folder, nothing)) - bare_peak
+
+
+_PEAK = "print(next(l.split()[1] for l in open('/proc/self/status') if l.startswith('VmHWM')))"
+"""Linux alone: `ru_maxrss` of a child begins with the peak of its parent."""
+
+
+def _child(command: list[str]) -> float:
+    run = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - ours
+    return float(run.stdout) / 1024
+
+
+def _tell_peak_of(source: Path) -> None:
+    """Stage `source` in this process and print its peak in KiB."""
+    store = source.parent / f"peak-{source.name}"
+    register(store, source)
+    remove(store)
+    exec(_PEAK)  # noqa: S102 - the same line that the bare interpreter runs
+
+
+def version_of(files: tuple[File, ...]) -> Version:
+    """Answer a version with these files, as far as a shelf looks at it."""
+    text = json.dumps([asdict(file) for file in files]).encode()
+    return Version(
+        id=1, project="default", name="bench", number=1, version="1", stage="none", aliases=(),
+        digest=f"sha256:{hashlib.sha256(text).hexdigest()}", kind="folder", files=files,
+        size=sum(file.size for file in files), metrics={}, params={}, tags={}, datasets=(),
+        description="", findings=None, source="", run_id=None, base=None, commit=None,
+        environment="", author="bench", created=0,
+    )  # fmt: skip
+
+
+def write_random(path: Path, mib: int) -> None:
+    """Write random bytes, which no disk can compress."""
+    with path.open("wb") as handle:
+        for _ in range(mib):
+            handle.write(os.urandom(MIB))
+
+
+def written(store: Path) -> int:
+    """Answer the bytes of all blobs in a store."""
+    return sum(path.stat().st_size for path in (store / "sha256").rglob("*") if path.is_file())
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder where there is one."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _each(work: Callable[[Path], object], paths: list[Path]) -> None:
+    for path in paths:
+        work(path)
+
+
+def show(rows: list[Row], *, as_json: bool) -> None:
+    """Print the rows as a table or as JSON."""
+    if as_json:
+        print(json.dumps([asdict(row) for row in rows], indent=2))  # noqa: T201 - its purpose
+        return
+    table = Table("what", "value", "limit", "note")
+    for row in rows:
+        limit = "" if row.limit is None else f"{row.limit:g} {row.unit}"
+        missed = row.limit is not None and row.value > row.limit
+        style = "red" if missed else "green" if row.limit is not None else None
+        table.add_row(row.what, f"{row.value:.2f} {row.unit}", limit, row.note, style=style)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

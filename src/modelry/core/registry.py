@@ -1,0 +1,345 @@
+"""The registry: every verb that a caller sees, over the ports that it was wired with.
+
+Each verb parses its refs, and hands over to the file of `verbs/` that does
+it. Refs are text (`credit-risk@production`); what comes back are the nouns of
+`model.py`. Refusals are the tree in `errors.py`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from modelry.core.comparison import Comparison, compare
+from modelry.core.draft import DatasetInput, TagsInput, checked_tags, draft
+from modelry.core.errors import Invalid
+from modelry.core.lifecycle import Lifecycle
+from modelry.core.model import Environment, Model, ModelSummary, Page, Version, micros
+from modelry.core.names import Ref, parse_model, parse_ref
+from modelry.core.ports import Progress
+from modelry.core.verbs import (
+    alias,
+    audit,
+    describe,
+    export,
+    look,
+    project,
+    promote,
+    register,
+    remove,
+    take_in,
+)
+from modelry.core.verbs.world import World, lifecycle_of
+
+PathInput = str | os.PathLike[str]
+
+
+class Registry:
+    """An embedded registry. Safe to share between threads; use it as a context to close it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __enter__(self) -> Registry:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back connections and files."""
+        self._world.store.close()
+
+    # Registering and describing
+
+    def register(  # noqa: PLR0913 - a version has this many facts
+        self,
+        name: str,
+        source: PathInput,
+        *,
+        version: str | int | None = None,
+        metrics: Mapping[str, object] | None = None,
+        params: Mapping[str, object] | None = None,
+        tags: TagsInput | None = None,
+        datasets: Sequence[DatasetInput] = (),
+        description: str | None = None,
+        run_id: str | None = None,
+        base: str | None = None,
+        progress: Progress | None = None,
+    ) -> Version:
+        """Seal a file or folder as a new version of a model, which comes to be if it is new.
+
+        `version` is its label; without one the label is its number. The same
+        bytes under the same label again answer the version that is there.
+        A data set that is a local path is recorded with its digest. Author,
+        time, git commit and Python environment are recorded by themselves.
+
+        Raises `Conflict` where the label is taken by other bytes, `Invalid`
+        for anything that breaks a rule, `NotFound` where nothing is at `source`.
+        """
+        checked = draft(
+            version=version,
+            metrics=metrics,
+            params=params,
+            tags=tags,
+            datasets=datasets,
+            description=description,
+            run_id=run_id,
+        )
+        ref, base_ref = parse_model(name), parse_ref(base) if base else None
+        return register.register(self._world, ref, Path(source), checked, base_ref, progress)
+
+    def create_model(
+        self, name: str, *, description: str = "", tags: TagsInput | None = None
+    ) -> Model:
+        """Make a model before its first version; answers the one that is there already."""
+        checked = checked_tags(tags or {})
+        return describe.create_model(self._world, parse_model(name), description, checked)
+
+    def tag(
+        self, ref: str, tags: TagsInput | None = None, *, remove: Iterable[str] = ()
+    ) -> None:
+        """Set and remove tags of a version, or of a model where `ref` names no version."""
+        describe.tag(self._world, parse_ref(ref), checked_tags(tags or {}), remove)
+
+    def describe(self, ref: str, description: str) -> None:
+        """Replace the description of a version, or of a model where `ref` names no version."""
+        describe.describe(self._world, parse_ref(ref), description)
+
+    # Stages and aliases
+
+    def promote(
+        self,
+        ref: str,
+        stage: str,
+        *,
+        comment: str = "",
+        displace: str | None = None,
+        expect: str | None = None,
+    ) -> Version:
+        """Move a version into a stage, where it becomes what `model@stage` names.
+
+        `displace` says where the versions that were there go: `archive`,
+        another stage, or `keep` (their label stays); None means what the
+        project says. `expect` is the number that the stage must name now
+        (`none` for no version), so that of two people who looked, one wins.
+
+        Raises `Conflict` where the project's stages forbid it or `expect` does not hold.
+        """
+        return promote.promote(self._world, parse_ref(ref), stage, comment, displace, expect)
+
+    def archive(self, ref: str, *, comment: str = "") -> Version:
+        """Retire a version to the archive stage; a stage that named it names nothing then."""
+        return promote.archive(self._world, parse_ref(ref), comment)
+
+    def rollback(self, name: str, stage: str | None = None, *, comment: str = "") -> Version:
+        """Bring back the version that a stage (production) named before.
+
+        A second call goes back one further. Raises `Conflict` where there is
+        no earlier version, or it was deleted.
+        """
+        return promote.rollback(self._world, parse_model(name), stage, comment)
+
+    def alias(self, name: str, alias_name: str, ref: str, *, comment: str = "") -> Version:
+        """Point an alias of a model at a version: a label, a number or a whole ref of it."""
+        model = parse_model(name)
+        target = _of_model(model, ref)
+        return alias.set_alias(self._world, model, alias_name, target, comment)
+
+    def remove_alias(self, name: str, alias_name: str, *, comment: str = "") -> None:
+        """Take an alias away from a model."""
+        alias.remove_alias(self._world, parse_model(name), alias_name, comment)
+
+    # Looking
+
+    def resolve(self, ref: str) -> Version:
+        """Answer the version that `ref` names now.
+
+        A model alone means production, else its latest version. Raises `NotFound`.
+        """
+        return look.resolve(self._world, parse_ref(ref))
+
+    def use(
+        self, ref: str, *, to: PathInput | None = None, progress: Progress | None = None
+    ) -> Path:
+        """Bring the files of a version to a local place that is ready to load, and answer it.
+
+        Every byte is verified. What was registered as one file answers that
+        file's path, a folder the folder's. Raises `Corrupt` naming the file
+        that is damaged.
+        """
+        target = None if to is None else Path(to)
+        return look.use(self._world, parse_ref(ref), target, progress)
+
+    def model(self, name: str) -> ModelSummary:
+        """Answer a model with the number of its versions and its pointers."""
+        return look.model(self._world, parse_model(name))
+
+    def models(
+        self, project_name: str | None = None, *, limit: int = 100, cursor: str | None = None
+    ) -> Page[ModelSummary]:
+        """List models by name, of one project or of all."""
+        key = project_name.lower() if project_name else None
+        return look.models(self._world, key, limit, cursor)
+
+    def versions(
+        self,
+        name: str,
+        *,
+        stage: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Version]:
+        """List the versions of a model, newest first, of one stage or of all."""
+        return look.versions(self._world, parse_model(name), stage, limit, cursor)
+
+    def search(
+        self,
+        query: str = "",
+        *,
+        project_name: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[Version]:
+        """Find versions: `fraud metrics.auc >= 0.9 and stage = production order by metrics.auc desc`.
+
+        The language is described in `modelry.core.query`. Raises `Invalid`
+        with the position of a mistake.
+        """
+        key = project_name.lower() if project_name else None
+        return look.search(self._world, query, key, limit, cursor)
+
+    def compare(
+        self, *refs: str, lower: Collection[str] = (), higher: Collection[str] = ()
+    ) -> Comparison:
+        """Set versions side by side; `lower` and `higher` name metrics that the name misleads."""
+        found = look.select(self._world, [parse_ref(ref) for ref in refs])
+        return compare(found, lower, higher)
+
+    def history(
+        self,
+        ref: str,
+        *,
+        as_of: datetime | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> look.History:
+        """Answer what happened to a model or a version, newest first, and its pointers.
+
+        With `as_of` everything is as it was at that time (naive times are UTC).
+        """
+        at = None if as_of is None else micros(as_of)
+        return look.history(self._world, parse_ref(ref), at, limit, cursor)
+
+    def environment(self, ref: str) -> Environment:
+        """Answer the Python and the packages that a version was registered from."""
+        return look.environment(self._world, self.resolve(ref))
+
+    # Taking away and keeping in order
+
+    def delete(self, ref: str, *, comment: str = "") -> None:
+        """Leave a tombstone: number, label and history stay and are not given out again.
+
+        `ref` names a version, or a model alone for all of it. Raises
+        `Conflict` where a stage or an alias names it.
+        """
+        remove.delete(self._world, parse_ref(ref), comment)
+
+    def purge(self, ref: str, *, comment: str = "") -> remove.Collected:
+        """Free the bytes of a deleted version and answer how many."""
+        return remove.purge(self._world, parse_ref(ref), comment)
+
+    def gc(
+        self, *, grace: float = remove.GRACE, progress: Progress | None = None
+    ) -> remove.Collected:
+        """Remove blobs older than `grace` seconds that no version names; safe at any time."""
+        return remove.collect(self._world, grace, progress)
+
+    def verify(
+        self, ref: str | None = None, *, progress: Progress | None = None
+    ) -> look.Verification:
+        """Read every byte of a version, of a model or of everything; answer what is damaged."""
+        return look.verify(self._world, parse_ref(ref) if ref else None, progress)
+
+    def audit(
+        self,
+        name: str | None = None,
+        *,
+        checkpoint: audit.Checkpoint | None = None,
+        progress: Progress | None = None,
+    ) -> audit.Audit:
+        """Verify every record's chain, every seal, and that the state is what the records tell."""
+        ref = parse_model(name) if name else None
+        return audit.audit(self._world, ref, checkpoint, progress)
+
+    def checkpoint(self) -> audit.Checkpoint:
+        """Answer the last record of every chain, to be kept elsewhere."""
+        return audit.checkpoint(self._world)
+
+    # Projects
+
+    def create_project(self, name: str) -> Lifecycle:
+        """Make a project with the usual stages; answers the stages of one that is there."""
+        return project.create_project(self._world, name)
+
+    def projects(self) -> Sequence[str]:
+        """Name every project."""
+        with self._world.store.read() as view:
+            return view.projects()
+
+    def stages(self, project_name: str = "default") -> Lifecycle:
+        """Answer the stages of a project."""
+        with self._world.store.read() as view:
+            return lifecycle_of(view, project_name.lower())
+
+    def configure_stages(self, stages: Sequence[object], project_name: str = "default") -> Lifecycle:
+        """Replace the stages of a project: names, or objects with the fields of `Stage`."""
+        return project.configure_stages(self._world, project_name, stages)
+
+    # Carrying elsewhere
+
+    def export(
+        self, stream: BinaryIO, name: str | None = None, *, progress: Progress | None = None
+    ) -> export.Carried:
+        """Write the whole registry, or one model, with history and bytes to a stream."""
+        ref = parse_model(name) if name else None
+        return export.export(self._world, stream, ref, progress)
+
+    def import_(self, stream: BinaryIO, *, progress: Progress | None = None) -> export.Carried:
+        """Take in the models of an export (a seekable stream), verified."""
+        return take_in.import_(self._world, stream, progress)
+
+    def restore(
+        self,
+        stream: BinaryIO,
+        *,
+        checkpoint: audit.Checkpoint | None = None,
+        progress: Progress | None = None,
+    ) -> export.Carried:
+        """Fill this registry, which must be empty, from an export of a whole one.
+
+        Raises `Conflict` where the backup is behind `checkpoint`.
+        """
+        return take_in.restore(self._world, stream, checkpoint, progress)
+
+
+def _of_model(model: Ref, text: str) -> Ref:
+    """Read `text` as a version of `model`: `3`, `1.2.0`, `@production` or a whole ref."""
+    if text.startswith("@"):
+        return parse_ref(f"{model}{text}")
+    if ":" in text or "@" in text:
+        ref = parse_ref(text)
+        if (ref.project, ref.name.lower()) != (model.project, model.name.lower()):
+            msg = f"{text} is not a version of {model}; an alias points into its own model"
+            raise Invalid(msg, ref=text)
+        return ref
+    return parse_ref(f"{model}:{text}")

@@ -1,0 +1,96 @@
+"""What may change about a sealed version and its model: tags and descriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from modelry.core.errors import NotFound
+from modelry.core.events import EventKind, model_chain, time_after
+from modelry.core.model import Model, Version
+from modelry.core.names import MAX_DESCRIPTION, Ref, check_text
+from modelry.core.ports import Unit
+from modelry.core.strict_json import Json
+from modelry.core.verbs.register import new_model
+from modelry.core.verbs.world import (
+    World,
+    lifecycle_of,
+    living_model,
+    living_version,
+    record,
+    refuse_tombstone,
+)
+
+
+def create_model(world: World, ref: Ref, description: str, tags: Mapping[str, str]) -> Model:
+    """Make a model before it has a version. Answers the one that is there already."""
+    check_text(description, "the description", MAX_DESCRIPTION)
+
+    def change(unit: Unit) -> Model:
+        lifecycle_of(unit, ref.project)
+        existing = unit.model(ref.project, ref.name)
+        refuse_tombstone(existing)
+        if existing is not None:
+            return existing
+        head = unit.head(model_chain(ref.project, ref.name))
+        now = time_after(head, world.clock.now())
+        model = unit.add_model(new_model(ref, world.surroundings.author(), now))
+        born: Json = {"name": model.name, "description": description, "tags": dict(tags)}
+        record(world, unit, model, EventKind.MODEL_CREATED, None, {"model": born})
+        return living_model(unit, ref)
+
+    return world.store.change(change)
+
+
+def tag(world: World, ref: Ref, tags: Mapping[str, str], remove: Iterable[str]) -> None:
+    """Set and remove tags of a version, or of the model where `ref` names no version."""
+    gone = tuple(remove)
+
+    def change(unit: Unit) -> None:
+        noun = _noun(unit, ref)
+        absent = [name for name in gone if name not in noun.tags]
+        if absent:
+            msg = f"{_name(noun)} has no tag {absent[0]!r}"
+            raise NotFound(msg, tag=absent[0])
+        kept = {name: value for name, value in noun.tags.items() if name not in gone}
+        _write(world, unit, ref, noun, {**kept, **tags}, noun.description)
+
+    world.store.change(change)
+
+
+def describe(world: World, ref: Ref, description: str) -> None:
+    """Replace the description of a version, or of the model where `ref` names no version."""
+    check_text(description, "the description", MAX_DESCRIPTION)
+
+    def change(unit: Unit) -> None:
+        noun = _noun(unit, ref)
+        _write(world, unit, ref, noun, noun.tags, description)
+
+    world.store.change(change)
+
+
+def _noun(unit: Unit, ref: Ref) -> Model | Version:
+    return living_model(unit, ref) if ref.selector == "none" else living_version(unit, ref)
+
+
+def _name(noun: Model | Version) -> str:
+    return noun.ref if isinstance(noun, Version) else noun.full_name
+
+
+def _write(  # noqa: PLR0913 - the noun, and the two things that may change
+    world: World,
+    unit: Unit,
+    ref: Ref,
+    noun: Model | Version,
+    tags: Mapping[str, str],
+    description: str,
+) -> None:
+    if (dict(noun.tags), noun.description) == (dict(tags), description):
+        return
+    described = noun.description != description
+    body: dict[str, Json] = {"tags": dict(tags), "description": description}
+    if isinstance(noun, Version):
+        kind = EventKind.DESCRIBED if described else EventKind.TAGGED
+        record(world, unit, living_model(unit, ref), kind, noun.number, body)
+    else:
+        kind = EventKind.MODEL_DESCRIBED if described else EventKind.MODEL_TAGGED
+        record(world, unit, noun, kind, None, body)

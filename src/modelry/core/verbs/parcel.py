@@ -1,0 +1,97 @@
+"""What an archive says, checked before any of it is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from modelry.core.archive import ArchiveReader
+from modelry.core.errors import Invalid
+from modelry.core.events import Event, EventKind, Head, model_chain, verify_chain
+from modelry.core.model import Version
+from modelry.core.names import check_model, check_path, check_project
+from modelry.core.sealing import digest_of, document, open_document, sha256_of
+from modelry.core.strict_json import Json, load_object
+
+
+@dataclass(slots=True)
+class Parcel:
+    """Everything an archive says, before any of it is believed."""
+
+    projects: dict[str, Json]
+    environments: dict[str, str]
+    versions: dict[str, dict[int, Version]]
+    events: dict[str, list[Event]]
+
+
+def read_parcel(reader: ArchiveReader) -> Parcel:
+    """Read every record, and check each chain and each digest. Raises `Invalid`."""
+    parcel = Parcel({}, {}, {}, {})
+    for each in reader.records():
+        try:
+            _take_record(parcel, each)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            msg = f"the archive holds a record that makes no sense ({error!r})"
+            raise Invalid(msg) from error
+    for chain, events in parcel.events.items():
+        _refuse_broken(chain, events)
+    for chain in parcel.versions.keys() - parcel.events.keys():
+        msg = f"the archive holds versions of {chain} without their history"
+        raise Invalid(msg)
+    return parcel
+
+
+def _take_record(parcel: Parcel, each: Mapping[str, Json]) -> None:
+    kind = each["record"]
+    if kind == "project":
+        parcel.projects[check_project(str(each["name"]))] = each["stages"]
+    elif kind == "environment":
+        text = str(each["text"])
+        parcel.environments[sha256_of(text)] = text
+    elif kind == "version":
+        version = _version(str(each["document"]))
+        chain = model_chain(version.project, version.name)
+        parcel.versions.setdefault(chain, {})[version.number] = version
+    elif kind == "event":
+        event = _event(each)
+        parcel.events.setdefault(event.chain, []).append(event)
+    else:
+        msg = f"there is no record called {kind!r}"
+        raise ValueError(msg)
+
+
+def _version(text: str) -> Version:
+    load_object(text.encode(), "a version of the archive", max_bytes=len(text) * 4)
+    version = open_document(
+        text, id=0, stage="", aliases=(), tags={}, description="", deleted=None, purged=None
+    )
+    check_project(version.project)
+    check_model(version.name)
+    for file in version.files:
+        check_path(file.path)
+    if digest_of(version.files) != version.digest or document(version) != text:
+        msg = f"{version.ref} does not have the digest of its files"
+        raise ValueError(msg)
+    return version
+
+
+def _event(each: Mapping[str, Json]) -> Event:
+    body = each["body"]
+    if not isinstance(body, dict):
+        msg = "an event has no body"
+        raise TypeError(msg)
+    number = each["number"]
+    return Event(
+        str(each["chain"]), int(cast("int", each["seq"])), EventKind(str(each["kind"])),
+        str(each["actor"]), int(cast("int", each["at"])),
+        None if number is None else int(cast("int", number)),
+        body, str(each["prev"]), str(each["hash"]),
+    )  # fmt: skip
+
+
+def _refuse_broken(chain: str, events: Sequence[Event]) -> None:
+    last = events[-1]
+    for problem in verify_chain(events, Head(chain, last.seq, last.hash, last.at)):
+        msg = f"the archive was changed or damaged: {problem.where} {problem.what}"
+        raise Invalid(msg, where=problem.where)

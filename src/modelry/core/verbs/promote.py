@@ -1,0 +1,171 @@
+"""Moving versions between stages: promote, archive, roll back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from modelry.core.errors import Conflict, Invalid
+from modelry.core.events import EventKind
+from modelry.core.lifecycle import Lifecycle, Plan, Standing, displacement, judge, plan
+from modelry.core.model import Model, Move, Version
+from modelry.core.names import MAX_TEXT, Ref, check_text
+from modelry.core.ports import Unit, View
+from modelry.core.strict_json import Json
+from modelry.core.verbs.world import (
+    World,
+    exact,
+    lifecycle_of,
+    living_model,
+    living_version,
+    next_seq,
+    record,
+)
+
+
+def promote(  # noqa: PLR0913 - what, where to, why, and under which conditions
+    world: World,
+    ref: Ref,
+    stage: str,
+    comment: str,
+    displace: str | None,
+    expect: str | None,
+) -> Version:
+    """Move a version into a stage; it becomes the stage's current version."""
+    check_text(comment, "the comment", MAX_TEXT)
+    return world.store.change(
+        lambda unit: _promote(world, unit, ref, stage, comment, displace, expect)
+    )
+
+
+def _promote(  # noqa: PLR0913 - the same facts, inside the change
+    world: World,
+    unit: Unit,
+    ref: Ref,
+    stage: str,
+    comment: str,
+    displace: str | None,
+    expect: str | None,
+) -> Version:
+    lifecycle = lifecycle_of(unit, ref.project)
+    target = lifecycle.stage(stage)
+    model = living_model(unit, ref)
+    version = living_version(unit, exact(ref, "promote"))
+    standing = _standing(unit, model, lifecycle)
+    _refuse_surprise(model, target.name, standing.pointers.get(target.name), expect)
+    verdict = judge(lifecycle, version.stage, target.name)
+    if not verdict.allowed:
+        msg = f"{version.ref} cannot go to {target.name}: {verdict.reason}"
+        raise Conflict(msg, ref=version.ref, stage=target.name)
+    changes = plan(lifecycle, standing, version.number, version.stage, target.name,
+                   displacement(lifecycle, target, displace))  # fmt: skip
+    if not changes.relabels and not changes.points:
+        return version
+    kind = EventKind.ARCHIVED if target.name == lifecycle.archive else EventKind.PROMOTED
+    body = _body(unit, model, changes, version.stage, target.name, comment)
+    record(world, unit, model, kind, version.number, body)
+    return living_version(unit, ref.at(version.number))
+
+
+def archive(world: World, ref: Ref, comment: str) -> Version:
+    """Move a version to the stage where retired versions rest."""
+    with world.store.read() as view:
+        stage = lifecycle_of(view, ref.project).archive
+    if stage is None:
+        msg = f"the project {ref.project} has no stage to archive to (modelry stages show)"
+        raise Invalid(msg, project=ref.project)
+    return promote(world, exact(ref, "archive"), stage, comment, None, None)
+
+
+def rollback(world: World, ref: Ref, stage: str | None, comment: str) -> Version:
+    """Bring back what a stage named before, one step further with each call."""
+    check_text(comment, "the comment", MAX_TEXT)
+    return world.store.change(lambda unit: _rollback(world, unit, ref, stage, comment))
+
+
+def _rollback(
+    world: World, unit: Unit, ref: Ref, stage: str | None, comment: str
+) -> Version:
+    lifecycle = lifecycle_of(unit, ref.project)
+    model = living_model(unit, ref)
+    target = lifecycle.stage(stage or _main(lifecycle, ref))
+    earlier = _earlier(unit, model, target.name)
+    number = earlier.number or 0
+    version = living_version(unit, ref.at(number)) if _lives(unit, ref, number) else None
+    if version is None:
+        msg = (
+            f"{target.name} of {model.full_name} named version {number} before, which was "
+            "deleted; promote another version instead"
+        )
+        raise Conflict(msg, model=model.full_name, stage=target.name, number=number)
+    standing = _standing(unit, model, lifecycle)
+    changes = plan(lifecycle, standing, number, version.stage, target.name, target.displaced)
+    body = _body(unit, model, changes, version.stage, target.name, comment, earlier)
+    record(world, unit, model, EventKind.ROLLED_BACK, number, body)
+    return living_version(unit, ref.at(number))
+
+
+def _main(lifecycle: Lifecycle, ref: Ref) -> str:
+    if lifecycle.main is None:
+        msg = f"the project {ref.project} has no exclusive stage; say which stage to roll back"
+        raise Invalid(msg, project=ref.project)
+    return lifecycle.main
+
+
+def _lives(view: View, ref: Ref, number: int) -> bool:
+    version = view.version(ref.at(number))
+    return version is not None and version.deleted is None
+
+
+def _earlier(view: View, model: Model, stage: str) -> Move:
+    """Answer the move that a rollback of `stage` returns to. Raises `Conflict`."""
+    last = view.move(model, stage, None)
+    step = last
+    while step is not None and step.below is not None:
+        step = view.move(model, stage, step.below)
+        if step is not None and last and step.number not in {None, last.number}:
+            return step
+    msg = f"{stage} of {model.full_name} has no earlier version to go back to"
+    raise Conflict(msg, model=model.full_name, stage=stage)
+
+
+def _standing(view: View, model: Model, lifecycle: Lifecycle) -> Standing:
+    stages = [stage.name for stage in lifecycle.stages if stage.pointed]
+    pointers = {each.name: each.number for each in view.pointers(model) if each.kind == "stage"}
+    return Standing({name: view.members(model, name) for name in stages}, pointers)
+
+
+def _refuse_surprise(model: Model, stage: str, current: int | None, expect: str | None) -> None:
+    """Raise `Conflict` where somebody else was faster than a caller who looked first."""
+    if expect is None:
+        return
+    wanted = None if expect.lower() == "none" else expect.lower().lstrip("v")
+    if wanted != (None if current is None else str(current)):
+        now = "nothing" if current is None else f"version {current}"
+        msg = f"{stage} of {model.full_name} names {now} now, not {expect}; look again and decide"
+        raise Conflict(msg, model=model.full_name, stage=stage, current=current)
+
+
+def _body(  # noqa: PLR0913 - the facts of a move
+    unit: Unit,
+    model: Model,
+    changes: Plan,
+    before: str,
+    after: str,
+    comment: str,
+    restored: Move | None = None,
+) -> Mapping[str, Json]:
+    seq = next_seq(unit, model)
+    moves: list[Json] = []
+    for name, number in sorted(changes.points.items()):
+        if restored is not None and name == after:
+            moves.append([name, "stage", number, restored.entry, restored.below])
+        else:
+            last = unit.move(model, name, None)
+            moves.append([name, "stage", number, seq, last.entry if last else None])
+    return {
+        "from": before,
+        "to": after,
+        "stages": [list(row) for row in changes.relabels],
+        "moves": moves,
+        "comment": comment,
+    }

@@ -1,0 +1,263 @@
+"""Registering: bytes become durable first, then one transaction names them."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from modelry.core.draft import Draft
+from modelry.core.errors import Conflict, NotFound, Unavailable
+from modelry.core.events import EventKind, model_chain, time_after
+from modelry.core.model import Commit, Dataset, File, Findings, Model, Version
+from modelry.core.names import MAX_NUMBER, Ref, label_key, label_number
+from modelry.core.ports import Progress, Source, SourceFile, Staged, Unit, View
+from modelry.core.sealing import digest_of, document, environment_text, sha256_of
+from modelry.core.strict_json import Json
+from modelry.core.verbs.world import (
+    World,
+    lifecycle_of,
+    living_version,
+    record,
+    refuse_tombstone,
+)
+
+_ATTEMPTS = 3
+_CHUNK = 1024 * 1024
+
+
+class StoredTwice(UserWarning):
+    """A version was registered again with other metadata, which is not kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class _StagedFile:
+    staged: Staged
+    file: File
+
+    @property
+    def path(self) -> str:
+        return self.file.path
+
+    @property
+    def size(self) -> int:
+        return self.file.size
+
+    def open(self) -> BinaryIO:
+        return self.staged.open(self.file)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    """All that is known of a new version before it has a number."""
+
+    draft: Draft
+    source: Source
+    origin: str
+    files: tuple[File, ...]
+    digest: str
+    findings: Findings | None
+    commit: Commit | None
+    environment: str
+    base: str | None
+
+
+def register(  # noqa: PLR0913 - the ref, the bytes, what is said of them, who watches
+    world: World,
+    ref: Ref,
+    path: Path,
+    draft: Draft,
+    base: Ref | None,
+    progress: Progress | None,
+) -> Version:
+    """Seal the bytes at `path` as a new version of `ref`, or answer the one that they are."""
+    source = world.sources.open(path)
+    draft = replace(draft, datasets=tuple(_with_digest(world, each) for each in draft.datasets))
+    with world.store.read() as view:
+        _refuse_early(view, ref, draft, source)
+        base_ref = living_version(view, base).ref if base else None
+        known = frozenset(
+            size for size in {file.size for file in source.files} if view.known_size(size)
+        )
+    for _ in range(_ATTEMPTS):
+        with world.blobs.stage(source.files, known.__contains__, progress) as staged:
+            sealed = _seal(world, path, draft, source, staged, base_ref)
+            staged.publish()
+            version = world.store.change(lambda unit: _publish(world, unit, ref, sealed))  # noqa: B023 - run at once
+        if version is not None:
+            return version
+    msg = "stored bytes vanished while the version was written; is another tool cleaning up there?"
+    raise Unavailable(msg, model=str(ref))
+
+
+def _refuse_early(view: View, ref: Ref, draft: Draft, source: Source) -> None:
+    """Refuse before reading gigabytes what can be seen to fail."""
+    lifecycle_of(view, ref.project)
+    refuse_tombstone(view.model(ref.project, ref.name))
+    existing = _labelled(view, ref, draft.version)
+    if existing is not None:
+        sizes = {file.path: file.size for file in existing.files}
+        if existing.deleted is not None or sizes != {f.path: f.size for f in source.files}:
+            raise _taken(existing)
+
+
+def _seal(  # noqa: PLR0913 - everything about a version comes together here
+    world: World,
+    path: Path,
+    draft: Draft,
+    source: Source,
+    staged: Staged,
+    base: str | None,
+) -> _Sealed:
+    files = tuple(sorted(staged.files, key=lambda file: file.path.encode()))
+    readable: Sequence[SourceFile] = [_StagedFile(staged, file) for file in files]
+    return _Sealed(
+        draft=draft,
+        source=source,
+        origin=str(path.absolute()),
+        files=files,
+        digest=digest_of(files),
+        findings=world.inspection.inspect(source.kind, readable),
+        commit=world.surroundings.commit(path),
+        environment=environment_text(world.surroundings.environment()),
+        base=base,
+    )
+
+
+def _publish(world: World, unit: Unit, ref: Ref, sealed: _Sealed) -> Version | None:
+    """Write the version and its event; None where a blob vanished meanwhile."""
+    model = unit.model(ref.project, ref.name)
+    refuse_tombstone(model)
+    existing = _labelled(unit, ref, sealed.draft.version) if model else None
+    if existing is not None:
+        return _same(existing, sealed)
+    if any(world.blobs.size(file.sha256) != file.size for file in sealed.files):
+        return None
+    head = unit.head(model_chain(ref.project, ref.name))
+    now = time_after(head, world.clock.now())
+    born: dict[str, Json] = {}
+    if model is None:
+        model = unit.add_model(new_model(ref, world.surroundings.author(), now))
+        born = {"model": {"name": model.name, "description": "", "tags": {}}}
+    stage = lifecycle_of(unit, ref.project).initial
+    version = _version(world, model, sealed, stage, now)
+    unit.add_environment(version.environment, sealed.environment)
+    kept = unit.add_version(model, version)
+    record(world, unit, model, EventKind.REGISTERED, kept.number, {
+        "version": kept.version, "digest": kept.digest, "stage": stage,
+        "sealed": sha256_of(document(kept)), "tags": kept.tags, **born,
+    } | {"description": kept.description})  # fmt: skip
+    return kept
+
+
+def _version(world: World, model: Model, sealed: _Sealed, stage: str, now: int) -> Version:
+    number = _number(model, sealed.draft.version)
+    draft = sealed.draft
+    return Version(
+        id=0,
+        project=model.project,
+        name=model.name,
+        number=number,
+        version=draft.version or str(number),
+        stage=stage,
+        aliases=(),
+        digest=sealed.digest,
+        kind=sealed.source.kind,
+        files=sealed.files,
+        size=sum(file.size for file in sealed.files),
+        metrics=draft.metrics,
+        params=draft.params,
+        tags=draft.tags,
+        datasets=draft.datasets,
+        description=draft.description,
+        findings=sealed.findings,
+        source=sealed.origin,
+        run_id=draft.run_id,
+        base=sealed.base,
+        commit=sealed.commit,
+        environment=sha256_of(sealed.environment),
+        author=world.surroundings.author(),
+        created=now,
+    )
+
+
+def new_model(ref: Ref, author: str, now: int) -> Model:
+    """Make a model that has no version yet."""
+    return Model(
+        id=0,
+        project=ref.project,
+        name=ref.name,
+        description="",
+        tags={},
+        last_number=0,
+        author=author,
+        created=now,
+        updated=now,
+    )
+
+
+def _labelled(view: View, ref: Ref, label: str | None) -> Version | None:
+    """Answer the version that has `label` already, a tombstone too."""
+    if label is None:
+        return None
+    number = label_number(label)
+    if number is not None:
+        return view.version(ref.at(number))
+    return view.version(Ref(ref.project, ref.name, "label", label_key(label)))
+
+
+def _same(existing: Version, sealed: _Sealed) -> Version:
+    """Answer the version that a pipeline registers once more; say what is not kept."""
+    if existing.deleted is not None or existing.digest != sealed.digest:
+        raise _taken(existing)
+    draft = sealed.draft
+    given = {"metrics": draft.metrics, "params": draft.params, "datasets": draft.datasets,
+             "tags": draft.tags, "description": draft.description}  # fmt: skip
+    other = [name for name, value in given.items() if value and value != getattr(existing, name)]
+    if other:
+        msg = f"{existing.ref} is sealed already; the {' and '.join(other)} given now are not kept"
+        warnings.warn(msg, StoredTwice, stacklevel=6)
+    return existing
+
+
+def _taken(existing: Version) -> Conflict:
+    why = "was deleted and never comes back" if existing.deleted is not None else "has other bytes"
+    msg = f"{existing.full_name} {existing.version} is taken: that version {why}; use a new label"
+    return Conflict(msg, ref=existing.ref, version=existing.version)
+
+
+def _number(model: Model, label: str | None) -> int:
+    """Take the next number, or the one that a whole-number label sets."""
+    following = model.last_number + 1
+    number = (label_number(label) if label else None) or following
+    if number < following:
+        msg = f"numbers of {model.full_name} only rise: the next is {following}, not {number}"
+        raise Conflict(msg, model=model.full_name, next=following)
+    if number >= MAX_NUMBER:
+        msg = f"{model.full_name} has used up its numbers; begin a new model"
+        raise Conflict(msg, model=model.full_name)
+    return number
+
+
+def _with_digest(world: World, dataset: Dataset) -> Dataset:
+    """Give a data set that is named by a local path its name, digest and place."""
+    if dataset.digest is not None or dataset.uri is not None:
+        return dataset
+    try:
+        source = world.sources.open(Path(dataset.name))
+    except NotFound:
+        return dataset
+    files = tuple(_hashed(file) for file in source.files)
+    digest = f"sha256:{files[0].sha256}" if source.kind == "file" else digest_of(files)
+    return Dataset(source.name, digest, dataset.name)
+
+
+def _hashed(file: SourceFile) -> File:
+    with file.open() as stream:
+        state = hashlib.sha256()
+        while chunk := stream.read(_CHUNK):
+            state.update(chunk)
+    return File(file.path, state.hexdigest(), file.size)

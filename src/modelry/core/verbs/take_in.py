@@ -1,0 +1,216 @@
+"""Taking in what another registry wrote: import, restore.
+
+The events are folded again, so that what arrives is what the history tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import BinaryIO, cast
+
+from modelry.core.archive import ArchiveReader, BlobMember
+from modelry.core.errors import Conflict, Invalid
+from modelry.core.events import Event, EventKind
+from modelry.core.lifecycle import lifecycle_from_json
+from modelry.core.model import Model
+from modelry.core.names import parse_model
+from modelry.core.ports import Progress, Unit, View
+from modelry.core.replay import apply, as_registered
+from modelry.core.sealing import document, sha256_of
+from modelry.core.strict_json import Json
+from modelry.core.verbs.audit import Checkpoint, audit_view
+from modelry.core.verbs.export import Carried
+from modelry.core.verbs.parcel import Parcel, read_parcel
+from modelry.core.verbs.register import new_model
+from modelry.core.verbs.world import World, record, record_alone
+
+
+def import_(world: World, stream: BinaryIO, progress: Progress | None) -> Carried:
+    """Take in the models of an archive; a model that is here already is a `Conflict`.
+
+    The same model with the same history is passed over, so an import can be run again.
+    """
+    reader = ArchiveReader(stream)
+    parcel = read_parcel(reader)
+    with world.store.read() as view:
+        wanted = [chain for chain in sorted(parcel.versions | parcel.events)
+                  if "/" in chain and not _here(view, chain, parcel.events.get(chain, []))]  # fmt: skip
+    with _blobs_staged(world, reader, parcel, progress) as (blobs, size):
+        for chain in wanted:
+            world.store.change(lambda unit, chain=chain: _take_model(world, unit, parcel, chain))  # type: ignore[misc]  # one argument
+    versions = sum(len(parcel.versions.get(chain, ())) for chain in wanted)
+    events = sum(len(parcel.events[chain]) for chain in wanted)
+    return Carried(len(wanted), versions, events, blobs, size)
+
+
+def restore(
+    world: World, stream: BinaryIO, checkpoint: Checkpoint | None, progress: Progress | None
+) -> Carried:
+    """Fill an empty registry from a backup, exactly as it was.
+
+    Raises `Conflict` where the registry is not empty, or the backup is behind `checkpoint`.
+    """
+    reader = ArchiveReader(stream)
+    if reader.about.get("whole") is not True:
+        msg = "this archive holds one model, not a registry; use modelry import"
+        raise Invalid(msg)
+    parcel = read_parcel(reader)
+    with world.store.read() as view:
+        if view.heads():
+            msg = "a backup is restored into an empty registry, and this one holds records"
+            raise Conflict(msg)
+    with _blobs_staged(world, reader, parcel, progress) as (blobs, size):
+        world.store.change(lambda unit: _take_all(unit, parcel, checkpoint))
+    return Carried(
+        len([chain for chain in parcel.events if "/" in chain]),
+        sum(len(each) for each in parcel.versions.values()),
+        sum(len(each) for each in parcel.events.values()),
+        blobs,
+        size,
+    )
+
+
+def _here(view: View, chain: str, events: Sequence[Event]) -> bool:
+    """Say whether this history is here already. Raises `Conflict` where another one is."""
+    if view.head(chain) is None:
+        return False
+    last = events[-1]
+    found = view.events(chain, None, last.seq + 1, 1)
+    if found and (found[0].seq, found[0].hash) == (last.seq, last.hash):
+        return True
+    msg = f"{chain.removeprefix('default/')} is here already with another history"
+    raise Conflict(msg, model=chain)
+
+
+@contextmanager
+def _blobs_staged(
+    world: World, reader: ArchiveReader, parcel: Parcel, progress: Progress | None
+) -> Iterator[tuple[int, int]]:
+    """Bring the archive's blobs in, verified, and hold them until their versions are kept."""
+    purged = {
+        (chain, event.number)
+        for chain, events in parcel.events.items()
+        for event in events
+        if event.kind is EventKind.PURGED
+    }
+    needed = {
+        file.sha256: file.size
+        for chain, versions in parcel.versions.items()
+        for number, version in versions.items()
+        if (chain, number) not in purged
+        for file in version.files
+    }
+    with world.blobs.hold(needed):
+        found: dict[str, int] = {}
+        for member in reader.blobs():
+            _stage_blob(world, member, needed)
+            found[member.sha256] = member.size
+            if progress is not None:
+                progress("taking blobs in", sum(found.values()), sum(needed.values()))
+        if found != needed:
+            msg = "the archive lacks bytes that its versions name; export it again"
+            raise Invalid(msg)
+        yield len(found), sum(found.values())
+
+
+def _stage_blob(world: World, member: BlobMember, needed: Mapping[str, int]) -> None:
+    if needed.get(member.sha256) != member.size:
+        msg = f"the archive holds the blob {member.sha256} that no version of it names"
+        raise Invalid(msg, sha256=member.sha256)
+    with world.blobs.stage([_Incoming(member)], lambda size: size >= 0) as staged:
+        if staged.files[0].sha256 != member.sha256:
+            msg = f"the blob {member.sha256} was changed or damaged in the archive"
+            raise Invalid(msg, sha256=member.sha256)
+        staged.publish()
+
+
+@dataclass(frozen=True, slots=True)
+class _Incoming:
+    """A blob of an archive, as something that can be staged."""
+
+    member: BlobMember
+
+    @property
+    def path(self) -> str:
+        return self.member.sha256
+
+    @property
+    def size(self) -> int:
+        return self.member.size
+
+    def open(self) -> BinaryIO:
+        return self.member.open()
+
+
+def _take_model(world: World, unit: Unit, parcel: Parcel, chain: str) -> None:
+    """Keep one model with its history, and record that it was imported."""
+    project = chain.partition("/")[0]
+    if unit.lifecycle(project) is None:
+        stages = parcel.projects.get(project)
+        unit.set_lifecycle(project, lifecycle_from_json(stages), world.clock.now())
+        body: dict[str, Json] = {"stages_are": stages}
+        record_alone(world, unit, project, EventKind.PROJECT_CREATED, None, body)
+    model = _fold(unit, parcel, chain)
+    last = parcel.events[chain][-1]
+    record(world, unit, model, EventKind.MODEL_IMPORTED, None, {"up_to": [last.seq, last.hash]})
+
+
+def _take_all(unit: Unit, parcel: Parcel, checkpoint: Checkpoint | None) -> None:
+    """Keep everything as it was, and audit it before it is committed."""
+    for project, stages in parcel.projects.items():
+        events = parcel.events.get(project, [])
+        unit.set_lifecycle(project, lifecycle_from_json(stages), events[0].at if events else 0)
+        for event in events:
+            unit.append(event)
+    for chain in sorted(parcel.events):
+        if "/" in chain:
+            _fold(unit, parcel, chain)
+    problems = audit_view(unit, None, checkpoint, None).problems
+    if problems:
+        first = problems[0]
+        msg = f"the backup cannot be restored: {first.where} {first.what}"
+        raise Conflict(msg, where=first.where)
+
+
+def _fold(unit: Unit, parcel: Parcel, chain: str) -> Model:
+    """Replay a model's history into the unit."""
+    events, versions = parcel.events[chain], parcel.versions.get(chain, {})
+    model = unit.add_model(_born(chain, events[0]))
+    for event in events:
+        if event.kind is EventKind.REGISTERED:
+            version = versions.get(event.number or 0)
+            if version is None or sha256_of(document(version)) != event.body.get("sealed"):
+                msg = f"the archive lacks version {event.number} of {chain} as it was sealed"
+                raise Invalid(msg, model=chain, number=event.number)
+            text = parcel.environments.get(version.environment, "")
+            unit.add_environment(version.environment, text)
+            unit.add_version(model, as_registered(version, event))
+        unit.append(event)
+        model = apply(unit, model, event)
+    _refuse_unknown_stages(unit, model)
+    return model
+
+
+def _born(chain: str, first: Event) -> Model:
+    born = first.body.get("model")
+    if not isinstance(born, dict):
+        msg = f"the history of {chain} does not begin with its beginning"
+        raise Invalid(msg, model=chain)
+    project = chain.partition("/")[0]
+    ref = parse_model(f"{project}/{born.get('name')}")
+    if ref.name.lower() != chain.partition("/")[2]:
+        msg = f"the history of {chain} is that of {ref.name}"
+        raise Invalid(msg, model=chain)
+    tags = cast("Mapping[str, str]", born.get("tags") or {})
+    model = new_model(ref, first.actor, first.at)
+    return replace(model, description=str(born.get("description", "")), tags=tags)
+
+
+def _refuse_unknown_stages(unit: Unit, model: Model) -> None:
+    lifecycle = unit.lifecycle(model.project)
+    for version in unit.every_version(model):
+        if lifecycle is None or version.stage not in lifecycle:
+            msg = f"{version.ref} is in {version.stage}, a stage that {model.project} lacks; add it"
+            raise Conflict(msg, model=model.full_name, stage=version.stage)

@@ -1,0 +1,146 @@
+"""What every verb is given, and what every change does alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from modelry.core.errors import Conflict, Invalid, NotFound
+from modelry.core.events import Event, EventKind, follow, model_chain
+from modelry.core.inspection import Inspection
+from modelry.core.lifecycle import Lifecycle
+from modelry.core.model import Model, Version
+from modelry.core.names import Ref
+from modelry.core.ports import Blobs, Clock, Shelf, Sources, Store, Surroundings, Unit, View
+from modelry.core.replay import apply
+from modelry.core.strict_json import Json
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The ports that a registry was wired with."""
+
+    store: Store
+    blobs: Blobs
+    shelf: Shelf
+    sources: Sources
+    inspection: Inspection
+    surroundings: Surroundings
+    clock: Clock
+
+
+def lifecycle_of(view: View, project: str) -> Lifecycle:
+    """Answer the stages of a project. Raises `NotFound`."""
+    lifecycle = view.lifecycle(project)
+    if lifecycle is None:
+        msg = f"there is no project {project!r}; make it first (modelry project create {project})"
+        raise NotFound(msg, project=project)
+    return lifecycle
+
+
+def living_model(view: View, ref: Ref) -> Model:
+    """Answer the model that `ref` names. Raises `NotFound`, for a deleted one too."""
+    model = view.model(ref.project, ref.name)
+    if model is None:
+        lifecycle_of(view, ref.project)
+        msg = f"there is no model {_full(ref)}; register a first version to make it"
+        raise NotFound(msg, model=_full(ref))
+    if model.deleted is not None:
+        msg = f"the model {_full(ref)} was deleted; its history stays (modelry history)"
+        raise NotFound(msg, model=_full(ref), deleted=model.deleted)
+    return model
+
+
+def living_version(view: View, ref: Ref) -> Version:
+    """Answer the version that `ref` selects. Raises `NotFound`, for a deleted one too.
+
+    A ref without a selector means production, else the latest version.
+    """
+    main = lifecycle_of(view, ref.project).main if ref.selector == "none" else None
+    live = view.version(Ref(ref.project, ref.name, "pointer", main)) if main else None
+    return live or living(ref, view.version(ref), view)
+
+
+def exact(ref: Ref, verb: str) -> Ref:
+    """Answer `ref` where it says which version is meant. Raises `Invalid`."""
+    if ref.selector == "none":
+        msg = f"say which version to {verb}: {ref}:NUMBER, {ref}@STAGE or {ref}@latest"
+        raise Invalid(msg, ref=str(ref))
+    return ref
+
+
+def living(ref: Ref, version: Version | None, view: View) -> Version:
+    """Answer `version`, found for `ref`, or raise `NotFound` saying why there is none."""
+    if version is None:
+        model = living_model(view, ref)
+        raise _absent(view, model, ref)
+    if version.deleted is not None:
+        msg = f"{version.ref} was deleted; its history stays (modelry history {version.ref})"
+        raise NotFound(msg, ref=version.ref, deleted=version.deleted)
+    return version
+
+
+def _absent(view: View, model: Model, ref: Ref) -> NotFound:
+    if ref.selector == "pointer" and ref.value in lifecycle_of(view, ref.project):
+        why = f"no version of {model.full_name} is in {ref.value}"
+    elif ref.selector == "pointer":
+        names = ", ".join(pointer.name for pointer in view.pointers(model)) or "none yet"
+        why = f"{model.full_name} has no stage or alias {ref.value!r}; there are: {names}"
+    elif ref.selector in {"none", "latest"}:
+        why = f"{model.full_name} has no version yet; register one"
+    else:
+        why = f"{model.full_name} has no version {str(ref).partition(model.name)[2].lstrip(':@')}"
+    return NotFound(f"{why} (modelry versions {model.full_name} lists them)", ref=str(ref))
+
+
+def _full(ref: Ref) -> str:
+    return str(Ref(ref.project, ref.name))
+
+
+def record(  # noqa: PLR0913 - an event has this many facts
+    world: World,
+    unit: Unit,
+    model: Model,
+    kind: EventKind,
+    number: int | None,
+    body: Mapping[str, Json],
+) -> Event:
+    """Write the one event of a change, and what follows from it."""
+    event = record_alone(world, unit, model_chain(model.project, model.name), kind, number, body)
+    apply(unit, model, event)
+    return event
+
+
+def record_alone(  # noqa: PLR0913 - an event has this many facts
+    world: World,
+    unit: Unit,
+    chain: str,
+    kind: EventKind,
+    number: int | None,
+    body: Mapping[str, Json],
+) -> Event:
+    """Write an event of which nothing follows for a model."""
+    event = follow(
+        unit.head(chain),
+        chain,
+        kind,
+        actor=world.surroundings.author(),
+        now=world.clock.now(),
+        number=number,
+        body=body,
+    )
+    unit.append(event)
+    return event
+
+
+def next_seq(unit: Unit, model: Model) -> int:
+    """Answer the sequence number that the next event of `model` gets."""
+    head = unit.head(model_chain(model.project, model.name))
+    return head.seq + 1 if head else 1
+
+
+def refuse_tombstone(model: Model | None) -> None:
+    """Raise `Conflict` for a deleted model: its name never comes back."""
+    if model is not None and model.deleted is not None:
+        msg = f"{model.full_name} was deleted and its name is not given out again; choose another"
+        raise Conflict(msg, model=model.full_name)

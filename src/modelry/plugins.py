@@ -1,0 +1,31 @@
+"""Adapters are found by entry point, ours by the same door as anyone's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from modelry.core.errors import Unsupported
+
+Adapter = Callable[..., Any]
+
+
+def load(group: str, name: str) -> Adapter:
+    """Answer the adapter `name` of `modelry.<group>`. Raises `Unsupported` naming the others."""
+    known = {point.name: point for point in entry_points(group=f"modelry.{group}")}
+    if name not in known:
+        msg = f"no installed adapter of modelry.{group} is called {name!r}; there are: "
+        raise Unsupported(msg + (", ".join(sorted(known)) or "none"), name=name)
+    return _load(known[name])
+
+
+def load_all(group: str) -> list[Adapter]:
+    """Answer every adapter of `modelry.<group>`, sorted by name."""
+    points = sorted(entry_points(group=f"modelry.{group}"), key=lambda point: point.name)
+    return [_load(point) for point in points]
+
+
+def _load(point: EntryPoint) -> Adapter:
+    adapter: Adapter = point.load()
+    return adapter

@@ -1,0 +1,32 @@
+"""Everything a memory store holds, in dictionaries of frozen nouns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+from modelry.core.events import Event, Head
+from modelry.core.lifecycle import DEFAULT_LIFECYCLE, Lifecycle
+from modelry.core.model import Model, Move, Pointer, Version
+from modelry.core.names import DEFAULT_PROJECT
+
+
+@dataclass(slots=True)
+class State:
+    """The tables; versions, pointers and moves are kept by the id of their model."""
+
+    projects: dict[str, Lifecycle] = field(
+        default_factory=lambda: {DEFAULT_PROJECT: DEFAULT_LIFECYCLE}
+    )
+    models: dict[tuple[str, str], Model] = field(default_factory=dict)
+    versions: dict[tuple[int, int], Version] = field(default_factory=dict)
+    labels: dict[tuple[int, str], int] = field(default_factory=dict)
+    entered: dict[tuple[int, int], int] = field(default_factory=dict)
+    pointers: dict[tuple[int, str], Pointer] = field(default_factory=dict)
+    moves: dict[tuple[int, str, int], Move] = field(default_factory=dict)
+    events: dict[tuple[str, int], Event] = field(default_factory=dict)
+    heads: dict[str, Head] = field(default_factory=dict)
+    environments: dict[str, str] = field(default_factory=dict)
+
+    def copy(self) -> State:
+        """Answer a state whose changes leave this one as it is."""
+        return State(*[dict(getattr(self, each.name)) for each in fields(self)])

@@ -1,0 +1,55 @@
+"""The `Store` port on dictionaries; a change works on copies that replace them at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TypeVar
+
+from modelry.core.model import Version
+from modelry.core.names import Ref
+from modelry.core.ports import Unit, View
+from modelry.stores.memory.state import State
+from modelry.stores.memory.unit import MemoryUnit
+from modelry.stores.memory.view import MemoryView
+
+T = TypeVar("T")
+
+
+def open_memory(uri: str) -> MemoryStore:
+    """Open `memory:`, a store that ends with the process."""
+    del uri
+    return MemoryStore()
+
+
+class MemoryStore:
+    """Holds one `State`; readers keep the one they began with."""
+
+    def __init__(self) -> None:
+        self._state = State()
+        self._writing = threading.Lock()
+
+    @contextmanager
+    def read(self) -> Iterator[View]:
+        """See `Store.read`."""
+        yield MemoryView(self._state)
+
+    def resolve(self, ref: Ref) -> Version | None:
+        """See `Store.resolve`."""
+        return MemoryView(self._state).version(ref)
+
+    def change(self, work: Callable[[Unit], T]) -> T:
+        """See `Store.change`."""
+        with self._writing:
+            state = self._state.copy()
+            answer = work(MemoryUnit(state))
+            self._state = state
+            return answer
+
+    def snapshot(self) -> AbstractContextManager[View]:
+        """See `Store.snapshot`: every look here is one."""
+        return self.read()
+
+    def close(self) -> None:
+        """See `Store.close`: there is nothing to give back."""

@@ -1,0 +1,102 @@
+"""What the registry records by itself: who, from which commit, with which packages."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import re
+import subprocess
+import sys
+import time
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from modelry.core.model import Commit, Environment
+
+_DIST = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+)\.(?:dist-info|egg-info)")
+_GIT_SECONDS = 10
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> int:
+        """Answer microseconds since 1970 UTC."""
+        return time.time_ns() // 1000
+
+
+class LocalSurroundings:
+    """The person, the git checkout and the Python of this process."""
+
+    def author(self) -> str:
+        """Answer the account that owns this process, not what a variable claims."""
+        return _account()
+
+    def commit(self, path: Path) -> Commit | None:
+        """Answer the state of the git checkout around `path`, None outside one."""
+        folder = path.resolve().parent if path.is_file() else path.resolve()
+        if not any((parent / ".git").exists() for parent in (folder, *folder.parents)):
+            return None
+        sha = _git(folder, "rev-parse", "--verify", "HEAD")
+        if sha is None:
+            return None
+        return Commit(
+            sha,
+            branch=_git(folder, "symbolic-ref", "--short", "-q", "HEAD"),
+            remote=_without_secret(_git(folder, "config", "--get", "remote.origin.url")),
+            dirty=bool(_git(folder, "status", "--porcelain", "--untracked-files=no")),
+        )
+
+    def environment(self) -> Environment:
+        """Answer the running Python and the packages on its path."""
+        return Environment(
+            platform.python_version(), platform.platform(), dict(_packages(tuple(sys.path)))
+        )
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    """Ask git, None where it does not answer."""
+    command = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *words]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        answer = subprocess.run(  # noqa: S603 - fixed words, no shell
+            command, capture_output=True, text=True, timeout=_GIT_SECONDS, env=clean, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
+        return None
+    return (answer.stdout.strip() or None) if answer.returncode == 0 else None
+
+
+def _without_secret(url: str | None) -> str | None:
+    """Drop a user name and a token from a remote's address."""
+    if url is None or "://" not in url:
+        return url
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
+
+
+@cache
+def _account() -> str:
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):
+        return getpass.getuser()
+
+
+@cache
+def _packages(path: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """List installed packages by the names of their metadata folders, first on the path first."""
+    found: dict[str, str] = {}
+    for folder in path:
+        try:
+            names = os.listdir(folder or ".")
+        except OSError:
+            continue
+        for match in filter(None, map(_DIST.fullmatch, names)):
+            name = re.sub(r"[-_.]+", "-", match["name"]).lower()
+            found.setdefault(name, match["version"])
+    return tuple(sorted(found.items()))

@@ -1,0 +1,64 @@
+"""The only place where a registry is put together from its parts."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from pathlib import Path
+
+from modelry import plugins
+from modelry.blobs.shelf import LocalShelf
+from modelry.blobs.tree import LocalSources
+from modelry.core.errors import Unsupported
+from modelry.core.inspection import Inspection
+from modelry.core.registry import Registry
+from modelry.core.verbs.world import World
+from modelry.settings import Settings
+from modelry.surroundings import LocalSurroundings, SystemClock
+
+
+def connect(uri: str | None = None, *, home: Path | None = None) -> Registry:
+    """Open the registry that `uri` names, making an embedded one where there is none yet.
+
+    Without a uri `$MODELRY_URI` decides, and without that the embedded
+    registry in `home` (`$MODELRY_HOME`, by default `~/.modelry`).
+    """
+    settings = Settings()
+    folder = (home or settings.home).expanduser()
+    chosen = uri or settings.uri or f"sqlite:///{folder / 'registry.db'}"
+    scheme = chosen.partition(":")[0]
+    if "://" not in chosen and not chosen.startswith("memory:"):
+        msg = f"{chosen!r} is not the address of a registry; write sqlite:///path.db or memory:"
+        raise Unsupported(msg, uri=chosen)
+    store = plugins.load("stores", scheme)(chosen)
+    place = settings.blobs or f"file://{_root(chosen).absolute() / 'blobs'}"
+    blobs = plugins.load("blobs", place.partition(":")[0])(place)
+    return Registry(
+        World(
+            store=store,
+            blobs=blobs,
+            shelf=LocalShelf(folder / "use", blobs),
+            sources=LocalSources(),
+            inspection=_inspection(),
+            surroundings=LocalSurroundings(),
+            clock=SystemClock(),
+        )
+    )
+
+
+def _root(uri: str) -> Path:
+    """Answer the folder for blobs: beside a SQLite file, so that both can be moved together."""
+    if uri.startswith("sqlite:///"):
+        return Path(uri.removeprefix("sqlite:///")).expanduser().absolute().parent
+    folder = tempfile.mkdtemp(prefix="modelry-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def _inspection() -> Inspection:
+    found = [make() for make in plugins.load_all("formats")]
+    return Inspection(
+        [each for each in found if hasattr(each, "sniff")],
+        [each for each in found if not hasattr(each, "sniff")],
+    )
