@@ -1,10 +1,10 @@
 """Modelry: the model registry that every tool already speaks to.
 
-    import modelry
-    registry = modelry.connect()
-    registry.register("credit-risk", "model.onnx", version="1.0.0", metrics={"auc": 0.91})
-    registry.promote("credit-risk:1.0.0", "production")
-    path = registry.use("credit-risk@production")
+import modelry
+registry = modelry.connect()
+registry.register("credit-risk", "model.onnx", version="1.0.0", metrics={"auc": 0.91})
+registry.promote("credit-risk:1.0.0", "production")
+path = registry.use("credit-risk@production")
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def _packages(path: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     found: dict[str, str] = {}
     for folder in path:
         try:
-            names = os.listdir(folder or ".")
+            names = [entry.name for entry in Path(folder or ".").iterdir()]
         except OSError:
             continue
         for match in filter(None, map(_DIST.fullmatch, names)):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from modelry.blobs.durable import flush_folder, make_folder
@@ -61,11 +62,17 @@ class Layout:
 
     def blobs(self) -> Iterator[tuple[str, os.stat_result]]:
         """Answer the digest and the state of every blob; other files are passed over."""
-        if not self._blobs.is_dir():
-            return
         for prefix in range(256):
-            with os.scandir(self._blobs / f"{prefix:02x}") as entries:
-                found = [(entry.name, entry) for entry in entries if _SHA256.fullmatch(entry.name)]
-            for name, entry in sorted(found):
-                if entry.is_file(follow_symlinks=False):
-                    yield name, entry.stat(follow_symlinks=False)
+            for entry in _entries(self._blobs / f"{prefix:02x}"):
+                if _SHA256.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                    with suppress(FileNotFoundError):  # removed since
+                        yield entry.name, entry.stat(follow_symlinks=False)
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """Answer what is in a folder by name; nothing where it was not made yet."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return []

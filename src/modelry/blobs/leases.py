@@ -27,18 +27,32 @@ _MARK = ".lease"
 _KEPT = 64 * 1024
 
 
+@contextmanager
+def gate(folder: Path) -> Iterator[None]:
+    """Be the only one that grants leases or removes blobs, for a moment."""
+    lock = Lock.take(folder / _GATE)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 class Lease:
     """One owner's claim on blobs; ends with `release` or with the process."""
 
-    def __init__(self, leases: Leases, name: str, lock: Lock) -> None:
-        self.name = name
+    def __init__(self, path: Path, lock: Lock, idle: list[Lease]) -> None:
+        self.path = path
         self.numbers = count()
-        self.path = leases.folder / f"{name}{_MARK}"
-        self._leases = leases
+        self._idle = idle
         self._lock = lock
         self._lines = os.open(self.path, os.O_WRONLY | BINARY)
         self._end = 0
         self._held: set[str] = set()
+
+    @property
+    def name(self) -> str:
+        """What files of this owner begin with."""
+        return self.path.stem
 
     def add(self, digests: Iterable[str]) -> None:
         """Record digests: a `remove` that comes later leaves these blobs alone."""
@@ -46,28 +60,34 @@ class Lease:
         if not wanted:
             return
         lines = "".join(f"{digest}\n" for digest in wanted).encode("ascii")
-        with self._leases.gate():
+        with gate(self.path.parent):
             self._write(lines)
             self._end += len(lines)
         self._held |= wanted
 
     def release(self) -> None:
         """Hold nothing any more, and be there for the next one who needs a lease."""
-        if self._end > _KEPT:
-            self.retire()
-            return
         end, self._end = self._end, 0
-        self._write(bytes(end))  # a truncated file would be flushed to the disk, which takes long
         self._held.clear()
-        self._leases.idle.append(self)
+        if end <= _KEPT and self._blank(end):
+            self._idle.append(self)
+        else:
+            self.retire()
 
     def retire(self) -> None:
         """End the lease. Its file goes before its lock, so nobody finds a dead one."""
         os.close(self._lines)
-        try:
+        with suppress(OSError):  # then `sweep` finds it
             self.path.unlink(missing_ok=True)
-        finally:
-            self._lock.release()
+        self._lock.release()
+
+    def _blank(self, size: int) -> bool:
+        """Overwrite what was recorded: ext4 would flush a truncated file, which takes long."""
+        try:
+            self._write(bytes(size))
+        except OSError:
+            return False
+        return True
 
     def _write(self, data: bytes) -> None:
         os.lseek(self._lines, self._end, os.SEEK_SET)
@@ -84,31 +104,23 @@ class Leases:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.idle: list[Lease] = []
+        self._idle: list[Lease] = []
         self._process = os.getpid()
-        weakref.finalize(self, _retire, self.idle, self._process)
-
-    @contextmanager
-    def gate(self) -> Iterator[None]:
-        """Be the only one that grants leases or removes blobs, for a moment."""
-        lock = Lock.take(self.folder / _GATE)
-        try:
-            yield
-        finally:
-            lock.release()
+        weakref.finalize(self, _retire, self._idle, self._process)
 
     def open(self) -> Lease:
         """Begin a lease that holds nothing yet."""
         if self._process != os.getpid():  # a fork: the idle ones are the parent's
             self._process = os.getpid()
-            self.idle.clear()
-        while self.idle:
-            lease = self.idle.pop()
-            if lease.path.exists():
-                return lease
-        name = uuid.uuid4().hex
-        with self.gate():
-            return Lease(self, name, Lock.take(self.folder / f"{name}{_MARK}"))
+            self._idle.clear()
+        with suppress(IndexError):
+            while True:
+                lease = self._idle.pop()  # another thread may have had the last one
+                if lease.path.exists():
+                    return lease
+        path = self.folder / f"{uuid.uuid4().hex}{_MARK}"
+        with gate(self.folder):
+            return Lease(path, Lock.take(path), self._idle)
 
     def covers(self, sha256: str) -> bool:
         """Say whether a living lease holds a blob. Ask inside the gate."""
@@ -122,7 +134,7 @@ class Leases:
 
     def living(self) -> frozenset[str]:
         """Name the leases whose owners live, and drop the files of the others."""
-        with self.gate():
+        with gate(self.folder):
             return frozenset(path.stem for path in self._files() if not _bury(path))
 
     def _files(self) -> list[Path]:
@@ -151,5 +163,4 @@ def _retire(idle: list[Lease], process: int) -> None:
     """Remove the leases of a store that nobody uses any more, but not those of a parent."""
     if process == os.getpid():
         for lease in idle:
-            with suppress(OSError):
-                lease.retire()
+            lease.retire()

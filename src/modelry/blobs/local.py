@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from modelry.blobs.copying import hash_bytes
 from modelry.blobs.durable import BINARY, NOFOLLOW, flush_folder, storing
 from modelry.blobs.layout import Layout, checked
-from modelry.blobs.leases import EVERYTHING, Lease, Leases
+from modelry.blobs.leases import EVERYTHING, Lease, Leases, gate
 from modelry.blobs.meter import Meter
 from modelry.blobs.staging import Staging
 from modelry.core.errors import Corrupt, Invalid
@@ -112,7 +112,7 @@ class LocalBlobs:
         if not path.exists():
             return True
         with storing(self._layout.root):
-            with self._leases.gate():
+            with gate(self._layout.leases):
                 if self._leases.covers(sha256):
                     return False
                 path.unlink(missing_ok=True)
@@ -121,7 +121,7 @@ class LocalBlobs:
 
     def sweep(self, grace: float) -> int:
         """Drop the leases of dead owners, and their bytes that are older than `grace` seconds."""
-        if not self._layout.incoming.is_dir():
+        if not self._layout.leases.is_dir():  # the last that a store makes
             return 0
         with storing(self._layout.root):
             found = list(self._layout.incoming.iterdir())  # before asking who lives: see below

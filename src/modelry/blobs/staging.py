@@ -86,8 +86,7 @@ class Staging:
         for path in self._waiting.values():
             _discard(path)
         self._waiting.clear()
-        with suppress(OSError):
-            self._lease.release()
+        self._lease.release()
 
     def _where(self, sha256: str) -> Path:
         return self._waiting.get(sha256) or self._layout.blob(sha256)

@@ -58,7 +58,10 @@ class ArchiveWriter:
     def finish(self) -> None:
         """Write the end, without which the file counts as cut."""
         end: dict[str, Json] = {
-            "records": self._records, "blobs": self._blobs, "sha256": self._hash.hexdigest()}
+            "records": self._records,
+            "blobs": self._blobs,
+            "sha256": self._hash.hexdigest(),
+        }
         self._small("end.json", dumps(end).encode())
         self._tar.close()
 
@@ -146,7 +149,10 @@ class ArchiveReader:
             raise Invalid(msg)
         end = load_object(reader.read(member.size), "end.json of the archive")
         seen: dict[str, Json] = {
-            "records": self._records, "blobs": self._blobs, "sha256": self._hash.hexdigest()}
+            "records": self._records,
+            "blobs": self._blobs,
+            "sha256": self._hash.hexdigest(),
+        }
         if end != seen or next(self._members, None) is not None:
             msg = "the archive does not hold what its end says; it was changed or damaged"
             raise Invalid(msg)
@@ -209,7 +215,7 @@ class _Window(io.RawIOBase):
         self._at += len(data)
         return len(data)
 
-    def readline(self, size: int | None = -1) -> bytes:  # type: ignore[override]  # bytes, as it reads
+    def readline(self, size: int | None = -1) -> bytes:
         limit = self._size - self._at if size is None or size < 0 else size
         self._stream.seek(self._start + self._at)
         data = self._stream.readline(min(limit, self._size - self._at))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from modelry.core.model import Number, Version
 from modelry.core.strict_json import Json
@@ -56,7 +57,7 @@ def compare(
         tuple(versions),
         tuple(rows),
         _different([version.params for version in versions]),
-        {path: values for path, values in _different(files).items()},
+        cast("Mapping[str, tuple[str | None, ...]]", _different(files)),
     )
 
 

@@ -97,7 +97,7 @@ def model_chain(project: str, name: str) -> str:
     return f"{project.lower()}/{name.lower()}"
 
 
-def follow(
+def follow(  # noqa: PLR0913 - an event has this many facts
     head: Head | None,
     chain: str,
     kind: EventKind,

@@ -137,7 +137,7 @@ def displacement(lifecycle: Lifecycle, stage: Stage, wish: str | None) -> str:
     return target.name
 
 
-def plan(
+def plan(  # noqa: PLR0913 - from where, to where, and how the model stands
     lifecycle: Lifecycle,
     standing: Standing,
     number: int,

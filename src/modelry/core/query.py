@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NoReturn, TypeAlias
+from typing import Literal, TypeAlias
 
 from modelry.core.errors import Invalid
 from modelry.core.model import micros
@@ -141,7 +141,7 @@ class _Parser:
         where = None if self._peek().kind == "end" or self._orders() else self._either(0)
         order = self._order() if self._orders() else Order()
         if self._peek().kind != "end":
-            self._refuse(self._peek(), "expected 'and', 'or', 'order by' or the end")
+            raise self._mistake(self._peek(), "expected 'and', 'or', 'order by' or the end")
         return Query(where, order, self._text)
 
     def _split(self) -> list[_Token]:
@@ -151,7 +151,9 @@ class _Parser:
             match = _TOKEN.match(self._text, at)
             if match is None:
                 start = at + len(self._text[at:]) - len(self._text[at:].lstrip())
-                self._refuse(_Token("end", "", start), "this cannot be read; is a quote missing?")
+                raise self._mistake(
+                    _Token("end", "", start), "this cannot be read; is a quote missing?"
+                )
             kind = match.lastgroup
             assert kind in {"text", "op", "word"}  # noqa: S101 - the pattern has no other group
             tokens.append(_Token(kind, match[kind], match.start(kind)))  # type: ignore[arg-type]
@@ -166,16 +168,18 @@ class _Parser:
         self._at += 1
         return token
 
-    def _refuse(self, token: _Token, why: str) -> NoReturn:
+    def _mistake(self, token: _Token, why: str) -> Invalid:
         msg = f"search, at character {token.at + 1}: {why}"
-        raise Invalid(msg, query=self._text, position=token.at)
+        return Invalid(msg, query=self._text, position=token.at)
 
     def _orders(self) -> bool:
         return self._peek().says("order") and self._peek(1).says("by")
 
     def _either(self, depth: int) -> Node:
         if depth > MAX_DEPTH:
-            self._refuse(self._peek(), f"more than {MAX_DEPTH} parentheses inside each other")
+            raise self._mistake(
+                self._peek(), f"more than {MAX_DEPTH} parentheses inside each other"
+            )
         parts = [self._both(depth)]
         while self._peek().says("or"):
             self._next()
@@ -191,25 +195,26 @@ class _Parser:
         return parts[0] if len(parts) == 1 else Both(tuple(parts))
 
     def _negation(self, depth: int) -> Node:
-        if self._peek().says("not"):
-            self._next()
-            return Negation(self._negation(depth + 1)) if depth < MAX_DEPTH else self._refuse(
-                self._peek(), f"more than {MAX_DEPTH} times 'not'")  # fmt: skip
-        return self._primary(depth)
+        if not self._peek().says("not"):
+            return self._primary(depth)
+        if depth >= MAX_DEPTH:
+            raise self._mistake(self._peek(), f"more than {MAX_DEPTH} times 'not'")
+        self._next()
+        return Negation(self._negation(depth + 1))
 
     def _primary(self, depth: int) -> Node:
         token = self._next()
         if token.says("("):
             inside = self._either(depth + 1)
             if not self._peek().says(")"):
-                self._refuse(self._peek(), "expected ')'")
+                raise self._mistake(self._peek(), "expected ')'")
             self._next()
             return inside
         if token.kind in {"op", "end"} or token.says("and", "or"):
-            self._refuse(token, "expected a word or a condition")
+            raise self._mistake(token, "expected a word or a condition")
         self._conditions += 1
         if self._conditions > MAX_CONDITIONS:
-            self._refuse(token, f"more than {MAX_CONDITIONS} conditions")
+            raise self._mistake(token, f"more than {MAX_CONDITIONS} conditions")
         return self._condition(token)
 
     def _condition(self, token: _Token) -> Node:
@@ -217,14 +222,16 @@ class _Parser:
         if follows.says("=", "==", "!=", ">", ">=", "<", "<=", "~", "in"):
             self._next()
             return self._comparison(token, follows)
-        if token.kind == "word" and token.text.partition(".")[0].lower() in MAPS and (
-            "." in token.text
+        if (
+            token.kind == "word"
+            and token.text.partition(".")[0].lower() in MAPS
+            and ("." in token.text)
         ):
             field, key = self._field(token)
             return Condition(field, key, "exists", ())
         found = words(_unquote(token) if token.kind == "text" else token.text)
         if not found:
-            self._refuse(token, "there is no letter or digit to look for")
+            raise self._mistake(token, "there is no letter or digit to look for")
         parts = tuple(Word(word) for word in found)
         return parts[0] if len(parts) == 1 else Both(parts)
 
@@ -235,13 +242,13 @@ class _Parser:
         if op != "in":
             return Condition(field, key, op, (read(self._next()),))
         if not self._next().says("("):
-            self._refuse(self._peek(-1), "expected '(' after 'in'")
+            raise self._mistake(self._peek(-1), "expected '(' after 'in'")
         values = [read(self._next())]
         while self._peek().says(","):
             self._next()
             values.append(read(self._next()))
         if not self._next().says(")"):
-            self._refuse(self._peek(-1), "expected ',' or ')'")
+            raise self._mistake(self._peek(-1), "expected ',' or ')'")
         return Condition(field, key, op, tuple(values))
 
     def _field(self, token: _Token) -> tuple[str, str]:
@@ -252,7 +259,7 @@ class _Parser:
         if token.kind == "word" and not dot and head in TEXT_FIELDS | NUMBER_FIELDS:
             return head, ""
         fields = ", ".join(sorted(TEXT_FIELDS | NUMBER_FIELDS))
-        self._refuse(token, f"there is no field {token.text!r}; there are {fields}, and "
+        raise self._mistake(token, f"there is no field {token.text!r}; there are {fields}, and "
                      "metrics.NAME, params.NAME, tags.NAME")  # fmt: skip
 
     def _reader(self, field: str, operator: _Token) -> Callable[[_Token], Value]:
@@ -261,29 +268,31 @@ class _Parser:
             return self._time
         if field in NUMBER_FIELDS or field == "metrics" or (field == "params" and ordered):
             if operator.text == "~":
-                self._refuse(operator, f"{field} is a number, and '~' is for text")
+                raise self._mistake(operator, f"{field} is a number, and '~' is for text")
             return self._number
         if ordered:
-            self._refuse(operator, f"{field} is text; use =, !=, ~ or in")
+            raise self._mistake(operator, f"{field} is text; use =, !=, ~ or in")
         return self._string
 
     def _number(self, token: _Token) -> float:
         if token.kind != "word" or not _NUMBER.fullmatch(token.text) or len(token.text) > 40:  # noqa: PLR2004 - more digits than a float holds
-            self._refuse(token, "expected a number")
+            raise self._mistake(token, "expected a number")
         return float(token.text)
 
     def _string(self, token: _Token) -> str:
         if token.kind == "text":
             return _unquote(token)
         if token.kind != "word":
-            self._refuse(token, "expected a value")
+            raise self._mistake(token, "expected a value")
         return token.text
 
     def _time(self, token: _Token) -> float:
         try:
             when = datetime.fromisoformat(self._string(token))
         except ValueError:
-            self._refuse(token, "expected a date or time such as 2026-11-21 or 2026-11-21T09:30Z")
+            raise self._mistake(
+                token, "expected a date or time such as 2026-11-21 or 2026-11-21T09:30Z"
+            )
         return micros(when)
 
     def _order(self) -> Order:
@@ -299,7 +308,7 @@ class _Parser:
         field, dot, key = token.text.partition(".")
         if token.kind == "word" and dot and key and MAPS.get(field.lower()) == "metrics":
             return Order("metrics", key, descending)
-        self._refuse(token, "order by created, name or metrics.NAME")
+        raise self._mistake(token, "order by created, name or metrics.NAME")
 
 
 def _unquote(token: _Token) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from modelry.core.comparison import Comparison, compare
 from modelry.core.draft import DatasetInput, TagsInput, checked_tags, draft
@@ -21,18 +21,9 @@ from modelry.core.lifecycle import Lifecycle
 from modelry.core.model import Environment, Model, ModelSummary, Page, Version, micros
 from modelry.core.names import Ref, parse_model, parse_ref
 from modelry.core.ports import Progress
-from modelry.core.verbs import (
-    alias,
-    audit,
-    describe,
-    export,
-    look,
-    project,
-    promote,
-    register,
-    remove,
-    take_in,
-)
+from modelry.core.verbs import alias, describe, look, project, promote, register, remove, take_in
+from modelry.core.verbs import audit as audits
+from modelry.core.verbs import export as exports
 from modelry.core.verbs.world import World, lifecycle_of
 
 PathInput = str | os.PathLike[str]
@@ -44,7 +35,7 @@ class Registry:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def __enter__(self) -> Registry:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -105,9 +96,7 @@ class Registry:
         checked = checked_tags(tags or {})
         return describe.create_model(self._world, parse_model(name), description, checked)
 
-    def tag(
-        self, ref: str, tags: TagsInput | None = None, *, remove: Iterable[str] = ()
-    ) -> None:
+    def tag(self, ref: str, tags: TagsInput | None = None, *, remove: Iterable[str] = ()) -> None:
         """Set and remove tags of a version, or of a model where `ref` names no version."""
         describe.tag(self._world, parse_ref(ref), checked_tags(tags or {}), remove)
 
@@ -274,16 +263,16 @@ class Registry:
         self,
         name: str | None = None,
         *,
-        checkpoint: audit.Checkpoint | None = None,
+        checkpoint: audits.Checkpoint | None = None,
         progress: Progress | None = None,
-    ) -> audit.Audit:
+    ) -> audits.Audit:
         """Verify every record's chain, every seal, and that the state is what the records tell."""
         ref = parse_model(name) if name else None
-        return audit.audit(self._world, ref, checkpoint, progress)
+        return audits.audit(self._world, ref, checkpoint, progress)
 
-    def checkpoint(self) -> audit.Checkpoint:
+    def checkpoint(self) -> audits.Checkpoint:
         """Answer the last record of every chain, to be kept elsewhere."""
-        return audit.checkpoint(self._world)
+        return audits.checkpoint(self._world)
 
     # Projects
 
@@ -301,7 +290,9 @@ class Registry:
         with self._world.store.read() as view:
             return lifecycle_of(view, project_name.lower())
 
-    def configure_stages(self, stages: Sequence[object], project_name: str = "default") -> Lifecycle:
+    def configure_stages(
+        self, stages: Sequence[object], project_name: str = "default"
+    ) -> Lifecycle:
         """Replace the stages of a project: names, or objects with the fields of `Stage`."""
         return project.configure_stages(self._world, project_name, stages)
 
@@ -309,12 +300,12 @@ class Registry:
 
     def export(
         self, stream: BinaryIO, name: str | None = None, *, progress: Progress | None = None
-    ) -> export.Carried:
+    ) -> exports.Carried:
         """Write the whole registry, or one model, with history and bytes to a stream."""
         ref = parse_model(name) if name else None
-        return export.export(self._world, stream, ref, progress)
+        return exports.export(self._world, stream, ref, progress)
 
-    def import_(self, stream: BinaryIO, *, progress: Progress | None = None) -> export.Carried:
+    def import_(self, stream: BinaryIO, *, progress: Progress | None = None) -> exports.Carried:
         """Take in the models of an export (a seekable stream), verified."""
         return take_in.import_(self._world, stream, progress)
 
@@ -322,9 +313,9 @@ class Registry:
         self,
         stream: BinaryIO,
         *,
-        checkpoint: audit.Checkpoint | None = None,
+        checkpoint: audits.Checkpoint | None = None,
         progress: Progress | None = None,
-    ) -> export.Carried:
+    ) -> exports.Carried:
         """Fill this registry, which must be empty, from an export of a whole one.
 
         Raises `Conflict` where the backup is behind `checkpoint`.

@@ -17,7 +17,7 @@ from typing import NoReturn, TypeAlias
 
 from modelry.core.errors import Invalid
 
-Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
 MAX_DEPTH = 64
 MAX_BYTES = 16 * 1024 * 1024
@@ -69,7 +69,7 @@ def dumps(value: Json) -> str:
     )
 
 
-def check(value: object, what: str, depth: int = 0) -> Json:
+def check(value: object, what: str, depth: int = 0) -> Json:  # noqa: PLR0911 - one for each kind of value
     """Answer `value` as JSON, or refuse what JSON cannot hold, naming where it lies."""
     if depth > MAX_DEPTH:
         msg = f"{what} is nested deeper than {MAX_DEPTH} levels; flatten it"

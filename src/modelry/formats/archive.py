@@ -34,7 +34,10 @@ class Archive:
         """Read a whole entry of at most `most` bytes."""
         entry = self.entries[name]
         if entry.sizes.unpacked > most:
-            msg = f"the entry {plain(name)!r} has {entry.sizes.unpacked:,} bytes; at most {most:,} are read"
+            msg = (
+                f"the entry {plain(name)!r} has {entry.sizes.unpacked:,} bytes; at most {most:,} "
+                "are read"
+            )
             raise Invalid(msg, entry=plain(name))
         return self.reading(name, lambda stream: stream.take(stream.left, plain(name), most))
 
@@ -67,5 +70,3 @@ class Archive:
         if len(self.entries) > _LOOKED_INTO:
             notes.append(f"only the first {_LOOKED_INTO:,} of its files were looked into")
         return tuple(notes)
-
-

@@ -63,14 +63,13 @@ class Forward:
         if count > most:
             msg = f"{part} at byte {self.at:,} has {count:,} bytes; at most {most:,} are read"
             raise Invalid(msg, at=self.at)
-        data = bytearray(self._chunk[self._index :])
+        parts = bytearray(self._chunk[self._index :])
         self._index = len(self._chunk)
-        while len(data) < count:
+        while len(parts) < count:
             self._refill()
-            part_of_it = self._chunk[: count - len(data)]
-            data += part_of_it
-            self._index = len(part_of_it)
-        return bytes(data)
+            self._index = min(count - len(parts), len(self._chunk))
+            parts += self._chunk[: self._index]
+        return bytes(parts)
 
     def skip(self, count: int, part: str) -> None:
         """Pass over `count` bytes of `part` without reading them."""

@@ -24,6 +24,7 @@ _MAGICS = {
     b"\x5d\x00\x00": "lzma",
 }
 _ZLIB = 0x78
+_UNREAD = "loading it runs code; what it would import was not read"
 _INPUT = 1024 * 1024
 _OUTPUT = 64
 _LZMA_MEMORY = 64 * 1024 * 1024
@@ -49,10 +50,7 @@ class CompressedJoblib:
         return Findings(
             format=self.name,
             details={"compression": compression},
-            notes=(
-                f"it is a pickle compressed with {compression}: loading it runs code; "
-                "what it would import was not read",
-            ),
+            notes=(f"it is a pickle compressed with {compression}: {_UNREAD}",),
         )
 
 

@@ -14,9 +14,11 @@ from modelry.core.errors import Invalid
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Literal: TypeAlias = "None | bool | int | str | list[Literal] | tuple[Literal, ...] | dict[str, Literal]"
+Literal: TypeAlias = (
+    "bool | int | str | list[Literal] | tuple[Literal, ...] | dict[str, Literal] | None"
+)
 
-_TOKEN = re.compile(r"""\s*(?:(?P<text>'[^'\\]*'|"[^"\\]*")|(?P<word>\w+)|(?P<mark>[\[\](){},:]))""")
+_TOKEN = re.compile(r"""\s*(?:'[^'\\]*'|"[^"\\]*"|\w+|[\[\](){},:])""")
 _WORDS = {"True": True, "False": False, "None": None}
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _MAX_DEPTH = 16
@@ -43,10 +45,10 @@ class _Reader:
     def value(self, depth: int) -> Literal:
         """Read a value."""
         token = self._take()
-        if token in _CLOSING:
+        if token in _CLOSING:  # a bracket
             if depth > _MAX_DEPTH:
                 self.refuse()
-            return self._map(depth) if token == "{" else self._row(token, depth)
+            return self._row(token, depth) if token in "([" else self._map(depth)
         if token[:1] in ("'", '"'):
             return token[1:-1]
         if token in _WORDS:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from modelry.formats.forward import Forward
 
 _STOP = ord(".")
-_PROTO = 0x80
-_LAST_PROTOCOL = 5
+_PROTO = b"\x80"
+_LAST_PROTOCOL = b"\x05"
 
 
 def follow(machine: Machine) -> None:
@@ -39,9 +39,9 @@ def follow(machine: Machine) -> None:
 
 def opens_pickle(head: bytes) -> bool:
     """Recognise protocol 2 and later: a protocol and then an instruction."""
-    if len(head) < 2 or head[0] != _PROTO or head[1] > _LAST_PROTOCOL:
+    if not head.startswith(_PROTO) or head[1:2] > _LAST_PROTOCOL or len(head) == 1:
         return False
-    return head[2:3] == b"" or head[2] in EFFECTS
+    return not head[2:3] or head[2] in EFFECTS
 
 
 def _stack_global(machine: Machine) -> None:

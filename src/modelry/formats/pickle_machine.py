@@ -8,7 +8,6 @@ and time are bounded by the constants here, whatever the pickle does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +16,8 @@ from modelry.formats.pickle_memo import Memo
 from modelry.formats.pickle_opcodes import EFFECTS, OPAQUE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from modelry.formats.forward import Forward
 
 MAX_STEPS = 10_000_000
@@ -127,10 +128,12 @@ class Machine:
 
     def found(self, module: object, name: object) -> None:
         """Note a global and put it on the stack; one made of unknown strings is counted."""
-        one = OPAQUE
-        if isinstance(module, str) and isinstance(name, str):
-            one = Global(module, name)
-        if isinstance(one, Global) and (one in self.globals or len(self.globals) < _MAX_GLOBALS):
+        if not isinstance(module, str) or not isinstance(name, str):
+            self.unresolved += 1
+            self.push(OPAQUE)
+            return
+        one = Global(module, name)
+        if one in self.globals or len(self.globals) < _MAX_GLOBALS:
             self.globals[one] = None
         else:
             self.unresolved += 1

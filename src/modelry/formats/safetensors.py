@@ -74,9 +74,7 @@ class Safetensors:
             length = stream.u64("the header length")
             _refuse_length(length, stream.left)
             data = stream.take(length, "the safetensors header", HEADER_MOST)
-            header = strict_json.load_object(
-                data, "the safetensors header", max_bytes=HEADER_MOST
-            )
+            header = strict_json.load_object(data, "the safetensors header", max_bytes=HEADER_MOST)
             metadata = _metadata(header.pop(_METADATA, None))
             tensors = [_tensor(name, entry) for name, entry in header.items()]
             _refuse_holes(tensors, stream.left)
@@ -119,7 +117,9 @@ def _tensor(name: str, entry: Json) -> _Tensor:
         raise Invalid(msg, tensor=shown)
     dtype = entry.get("dtype")
     if not isinstance(dtype, str) or dtype not in _BITS:
-        msg = f"tensor {shown!r} has the dtype {plain(str(dtype))!r}, which safetensors does not know"
+        msg = (
+            f"tensor {shown!r} has the dtype {plain(str(dtype))!r}, which is not one of the format"
+        )
         raise Invalid(msg, tensor=shown)
     elements = _elements(shown, entry.get("shape"))
     begin, end = _offsets(shown, entry.get("data_offsets"))

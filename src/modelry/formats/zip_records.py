@@ -62,7 +62,7 @@ class Directory(NamedTuple):
 
     start: int
     size: int
-    count: int
+    entries: int
 
 
 def ends_as_zip(source: BinaryIO, size: int) -> bool:
@@ -97,7 +97,7 @@ def entries(source: BinaryIO, where: Directory) -> Iterator[Entry]:
     source.seek(where.start)
     data = source.read(where.size)
     at = 0
-    for _ in range(where.count):
+    for _ in range(where.entries):
         entry, at = _entry(data, at)
         yield entry
     if at != len(data) or len(data) != where.size:
@@ -159,13 +159,12 @@ def _directory(source: BinaryIO, end: int, record: bytes) -> Directory:
     locator = _at(source, end - _LOCATOR_FORMAT.size, _LOCATOR_FORMAT.size)
     if end >= _LOCATOR_FORMAT.size and locator[:4] == _LOCATOR64:
         wide, stop = _wide_directory(source, end, locator)
-        narrow = ((count, wide.count, _FULL16), (size, wide.size, _FULL32))
-        narrow += ((start, wide.start, _FULL32),)
-        if any(old not in (new, full) for old, new, full in narrow):
+        narrow, full = (count, size, start), (_FULL16, _FULL32, _FULL32)
+        values = (wide.entries, wide.size, wide.start)
+        if any(old not in (new, most) for old, new, most in zip(narrow, values, full, strict=True)):
             msg = "the zip64 end record disagrees with the end record"
             raise Invalid(msg)
-        count, size, start = wide.count, wide.size, wide.start
-        disk = first_disk = 0
+        count, size, start = values
     elif here != count or disk or first_disk:
         msg = "the zip is split over several files; join it first"
         raise Invalid(msg)

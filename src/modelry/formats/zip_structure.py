@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, BinaryIO
 from modelry.core.errors import Invalid
 from modelry.formats import zip_records
 from modelry.formats.quoting import plain
-from modelry.formats.zip_records import Entry, Local
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from modelry.formats.zip_records import Entry, Local
 
 STORED, DEFLATED = 0, 8
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
@@ -87,7 +88,7 @@ def _wrong_kind(entry: Entry) -> str | None:
 def _refuse_hidden(source: BinaryIO, entries: Sequence[Entry], end: int) -> None:
     """Refuse bytes that belong to no entry, to two, or to one that its own header denies."""
     at = 0
-    slack = (0,)
+    slack: tuple[int, ...] = (0,)
     for entry in entries:
         _refuse_gap(entry.offset - at, slack, f"before the entry {plain(entry.name)!r}")
         header = zip_records.local(source, entry.offset)
@@ -117,7 +118,8 @@ def _refuse_disagreement(entry: Entry, header: Local) -> None:
         if one != other
     ]
     sizes_follow = bool(entry.flags & _STREAMED)
-    for what, one, other in zip(("checksum", "size", "size"), entry.sizes, header.sizes, strict=True):
+    whats = ("checksum", "size", "size")
+    for what, one, other in zip(whats, entry.sizes, header.sizes, strict=True):
         if one != other and not (sizes_follow and other in (0, 0xFFFFFFFF)):
             differs.append(what)
     if differs:

@@ -7,6 +7,7 @@ from modelry.core.events import EventKind
 from modelry.core.model import Version
 from modelry.core.names import Ref, check_pointer
 from modelry.core.ports import Unit
+from modelry.core.strict_json import Json
 from modelry.core.verbs.world import (
     World,
     exact,
@@ -32,8 +33,8 @@ def set_alias(world: World, ref: Ref, name: str, target: Ref, comment: str) -> V
             return version
         last = unit.move(model, key, None)
         below = last.entry if last else None
-        move = [key, "alias", version.number, next_seq(unit, model), below]
-        body = {"alias": key, "moves": [move], "comment": comment}
+        move: Json = [key, "alias", version.number, next_seq(unit, model), below]
+        body: dict[str, Json] = {"alias": key, "moves": [move], "comment": comment}
         record(world, unit, model, EventKind.ALIAS_SET, version.number, body)
         return living_version(unit, ref.at(version.number))
 
@@ -52,8 +53,8 @@ def remove_alias(world: World, ref: Ref, name: str, comment: str) -> None:
             msg = f"{model.full_name} has no alias {key!r}; it has: {names}"
             raise NotFound(msg, alias=key)
         pointer = found[key]
-        move = [key, "alias", None, next_seq(unit, model), pointer.entry]
-        body = {"alias": key, "moves": [move], "comment": comment}
+        move: Json = [key, "alias", None, next_seq(unit, model), pointer.entry]
+        body: dict[str, Json] = {"alias": key, "moves": [move], "comment": comment}
         record(world, unit, model, EventKind.ALIAS_REMOVED, pointer.number, body)
 
     world.store.change(change)

@@ -113,9 +113,7 @@ def _strays(view: View, chains: set[str]) -> Iterator[Problem]:
         after = f"{page[-1].model.project}/{page[-1].model.name}"
 
 
-def _behind(
-    view: View, checkpoint: Checkpoint | None, chains: Sequence[str]
-) -> Iterator[Problem]:
+def _behind(view: View, checkpoint: Checkpoint | None, chains: Sequence[str]) -> Iterator[Problem]:
     """Find where the log is behind, or beside, what was seen earlier."""
     for head in checkpoint.heads if checkpoint else ():
         if head.chain not in chains:

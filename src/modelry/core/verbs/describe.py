@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from modelry.core.errors import NotFound
 from modelry.core.events import EventKind, model_chain, time_after
@@ -33,9 +34,10 @@ def create_model(world: World, ref: Ref, description: str, tags: Mapping[str, st
             return existing
         head = unit.head(model_chain(ref.project, ref.name))
         now = time_after(head, world.clock.now())
-        model = unit.add_model(new_model(ref, world.surroundings.author(), now))
+        made = new_model(ref, world.surroundings.author(), now)
+        model = unit.add_model(replace(made, description=description, tags=tags))
         born: Json = {"name": model.name, "description": description, "tags": dict(tags)}
-        record(world, unit, model, EventKind.MODEL_CREATED, None, {"model": born})
+        record(world, unit, model, EventKind.MODEL_CREATED, None, {"model": born}, now)
         return living_model(unit, ref)
 
     return world.store.change(change)

@@ -32,9 +32,7 @@ class Carried:
     bytes: int
 
 
-def export(
-    world: World, stream: BinaryIO, ref: Ref | None, progress: Progress | None
-) -> Carried:
+def export(world: World, stream: BinaryIO, ref: Ref | None, progress: Progress | None) -> Carried:
     """Write the whole registry, or one model, with its history and bytes to `stream`."""
     with world.store.snapshot() as view:
         models = [living_model(view, ref)] if ref else list(_models(view))
@@ -47,9 +45,7 @@ def export(
             )
             _write_blobs(world, writer, blobs, progress)
             writer.finish()
-    return Carried(
-        len(models), counts["version"], counts["event"], len(blobs), sum(blobs.values())
-    )
+    return Carried(len(models), counts["version"], counts["event"], len(blobs), sum(blobs.values()))
 
 
 def _counted(

@@ -69,9 +69,7 @@ def page_limit(limit: int) -> int:
     return limit
 
 
-def models(
-    world: World, project: str | None, limit: int, cursor: str | None
-) -> Page[ModelSummary]:
+def models(world: World, project: str | None, limit: int, cursor: str | None) -> Page[ModelSummary]:
     """List living models by name."""
     with world.store.read() as view:
         if project is not None:
@@ -127,9 +125,7 @@ def select(world: World, refs: Sequence[Ref]) -> tuple[Version, ...]:
         return tuple(living_version(view, ref) for ref in refs)
 
 
-def history(
-    world: World, ref: Ref, as_of: int | None, limit: int, cursor: str | None
-) -> History:
+def history(world: World, ref: Ref, as_of: int | None, limit: int, cursor: str | None) -> History:
     """Answer what happened, of a deleted model or version too."""
     below = _below(cursor)
     with world.store.read() as view:
@@ -211,5 +207,3 @@ def _everything(view: View) -> Iterator[Version]:
         model = view.model(project, name) if slash else None
         if model is not None:
             yield from view.every_version(model)
-
-

@@ -64,7 +64,9 @@ def _refuse_losses(unit: Unit, project: str, lifecycle: Lifecycle) -> None:
     before = lifecycle_of(unit, project)
     for stage in lifecycle.stages:
         if stage.name in before and before.stage(stage.name).pointed != stage.pointed:
-            msg = f"{stage.name} cannot become {'' if stage.pointed else 'not '}pointed; add a stage"
+            msg = (
+                f"{stage.name} cannot become {'' if stage.pointed else 'not '}pointed; add a stage"
+            )
             raise Conflict(msg, stage=stage.name)
     for model, alias in _aliases(unit, project):
         if alias in lifecycle:

@@ -82,9 +82,7 @@ def rollback(world: World, ref: Ref, stage: str | None, comment: str) -> Version
     return world.store.change(lambda unit: _rollback(world, unit, ref, stage, comment))
 
 
-def _rollback(
-    world: World, unit: Unit, ref: Ref, stage: str | None, comment: str
-) -> Version:
+def _rollback(world: World, unit: Unit, ref: Ref, stage: str | None, comment: str) -> Version:
     lifecycle = lifecycle_of(unit, ref.project)
     model = living_model(unit, ref)
     target = lifecycle.stage(stage or _main(lifecycle, ref))

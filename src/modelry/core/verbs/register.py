@@ -148,8 +148,9 @@ def _publish(world: World, unit: Unit, ref: Ref, sealed: _Sealed) -> Version | N
     kept = unit.add_version(model, version)
     record(world, unit, model, EventKind.REGISTERED, kept.number, {
         "version": kept.version, "digest": kept.digest, "stage": stage,
-        "sealed": sha256_of(document(kept)), "tags": kept.tags, **born,
-    } | {"description": kept.description})  # fmt: skip
+        "sealed": sha256_of(document(kept)), "tags": kept.tags,
+        "description": kept.description, **born,
+    }, now)  # fmt: skip
     return kept
 
 

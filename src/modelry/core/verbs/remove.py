@@ -45,9 +45,7 @@ def delete(world: World, ref: Ref, comment: str) -> None:
     world.store.change(change)
 
 
-def _delete_version(
-    world: World, unit: Unit, model: Model, version: Version, comment: str
-) -> None:
+def _delete_version(world: World, unit: Unit, model: Model, version: Version, comment: str) -> None:
     _refuse_named(model, unit, {version.number})
     body: dict[str, Json] = {"buried": [version.number], "comment": comment}
     record(world, unit, model, EventKind.DELETED, version.number, body)

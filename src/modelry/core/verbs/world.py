@@ -104,9 +104,11 @@ def record(  # noqa: PLR0913 - an event has this many facts
     kind: EventKind,
     number: int | None,
     body: Mapping[str, Json],
+    now: int | None = None,
 ) -> Event:
     """Write the one event of a change, and what follows from it."""
-    event = record_alone(world, unit, model_chain(model.project, model.name), kind, number, body)
+    chain = model_chain(model.project, model.name)
+    event = record_alone(world, unit, chain, kind, number, body, now)
     apply(unit, model, event)
     return event
 
@@ -118,14 +120,15 @@ def record_alone(  # noqa: PLR0913 - an event has this many facts
     kind: EventKind,
     number: int | None,
     body: Mapping[str, Json],
+    now: int | None = None,
 ) -> Event:
-    """Write an event of which nothing follows for a model."""
+    """Write an event of which nothing follows for a model; `now` is the clock's, read already."""
     event = follow(
         unit.head(chain),
         chain,
         kind,
         actor=world.surroundings.author(),
-        now=world.clock.now(),
+        now=world.clock.now() if now is None else now,
         number=number,
         body=body,
     )

@@ -6,6 +6,7 @@ import base64
 import binascii
 import operator
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from modelry.core.errors import Invalid
 from modelry.core.model import Model, Version
@@ -14,7 +15,7 @@ from modelry.core.query import Both, Condition, Either, Negation, Node, Query, V
 from modelry.core.strict_json import Json, dumps, loads
 
 Place = tuple[object, ...]
-_ORDERED: dict[str, Callable[[object, object], bool]] = {
+_ORDERED: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
 

@@ -135,9 +135,7 @@ def event(row: Row) -> Event:
     """Make an event of a row of `EVENT_COLUMNS`. Raises `Corrupt` for one that makes no sense."""
     chain, seq, kind, actor, at, number, body, prev, digest = row
     try:
-        return Event(
-            chain, seq, EventKind(kind), actor, at, number, json.loads(body), prev, digest
-        )
+        return Event(chain, seq, EventKind(kind), actor, at, number, json.loads(body), prev, digest)
     except ValueError as error:
         msg = f"the record {chain}#{seq} was edited: {error}"
         raise Corrupt(msg, chain=chain, seq=seq) from error

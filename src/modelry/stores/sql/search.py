@@ -171,9 +171,11 @@ def _condition_drivers(where: Condition) -> Iterator[Select[Any]]:
             pointers.c.model_id == versions.c.model_id,
             pointers.c.number == versions.c.number)).where(_alias(where))  # fmt: skip
     elif where.field in {"name", "created", "run_id"}:
-        yield select(versions.c.id).select_from(
-            versions.join(models, models.c.id == versions.c.model_id)
-        ).where(_column(where))
+        yield (
+            select(versions.c.id)
+            .select_from(versions.join(models, models.c.id == versions.c.model_id))
+            .where(_column(where))
+        )
 
 
 def _where(node: Node) -> ColumnElement[bool]:

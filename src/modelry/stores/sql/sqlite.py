@@ -157,9 +157,12 @@ class SqliteStore:
 
     def change(self, work: Callable[[Unit], T]) -> T:
         """See `Store.change`. Threads queue here, processes at SQLite's own lock."""
-        with self._writing, translated(self._path):
-            with self._transaction("BEGIN IMMEDIATE") as connection:
-                return work(SqlUnit(connection))
+        with (
+            self._writing,
+            translated(self._path),
+            self._transaction("BEGIN IMMEDIATE") as connection,
+        ):
+            return work(SqlUnit(connection))
 
     @contextmanager
     def snapshot(self) -> Iterator[View]:
@@ -215,7 +218,9 @@ def _hot(selector: Selector) -> tuple[str, tuple[tuple[str, Any], ...]]:
     compiled = select_version(selector).compile(
         dialect=dialect.dialect(paramstyle="qmark"), compile_kwargs={"render_postcompile": True}
     )
-    return str(compiled), tuple((name, compiled.params[name]) for name in compiled.positiontup or ())
+    return str(compiled), tuple(
+        (name, compiled.params[name]) for name in compiled.positiontup or ()
+    )
 
 
 @contextmanager

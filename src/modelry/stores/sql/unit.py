@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from modelry.core.errors import Conflict
-from modelry.core.events import Event, touched as numbers_touched
+from modelry.core.events import Event
+from modelry.core.events import touched as numbers_touched
 from modelry.core.lifecycle import Lifecycle, lifecycle_to_json
 from modelry.core.model import Model, Move, Pointer, Version
 from modelry.core.names import label_key
@@ -68,8 +69,10 @@ class SqlUnit(SqlView):
         self._many(metrics, (
             {"version_id": kept.id, "name": name, "value": float(value)}
             for name, value in version.metrics.items()))  # fmt: skip
-        self._many(attributes, (
-            _attribute(kept.id, "param", name, value) for name, value in version.params.items()))
+        self._many(
+            attributes,
+            (_attribute(kept.id, "param", name, value) for name, value in version.params.items()),
+        )
         self._many(attributes, (
             _attribute(kept.id, "dataset", dataset.name, dataset.digest or "")
             for dataset in version.datasets))  # fmt: skip
@@ -88,9 +91,7 @@ class SqlUnit(SqlView):
         self, model: Model, number: int, tags: Mapping[str, str], description: str
     ) -> None:
         """See `Fold.describe`."""
-        self._update_version(
-            model, number, {"tags": dumps(tags), "description": description}
-        )
+        self._update_version(model, number, {"tags": dumps(tags), "description": description})
         row = self._row(select(
             versions.c.id, versions.c.author, versions.c.label,
             versions.c.format, versions.c.framework,
@@ -189,8 +190,9 @@ class SqlUnit(SqlView):
     def _index_text(
         self, version_id: int, tags: Mapping[str, str], description: str, more: Iterable[str]
     ) -> None:
-        self._many(attributes, (
-            _attribute(version_id, "tag", name, value) for name, value in tags.items()))
+        self._many(
+            attributes, (_attribute(version_id, "tag", name, value) for name, value in tags.items())
+        )
         found = _words(description, *tags, *tags.values(), *more)
         self._many(version_words, ({"word": word, "version_id": version_id} for word in found))
 

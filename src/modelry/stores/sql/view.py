@@ -276,7 +276,9 @@ class SqlView:
 
     def known_size(self, size: int) -> bool:
         """See `View.known_size`."""
-        return self._row(select(holdings.c.size).where(holdings.c.size == size).limit(1)) is not None
+        return (
+            self._row(select(holdings.c.size).where(holdings.c.size == size).limit(1)) is not None
+        )
 
     def named(self, digests: Iterable[str]) -> frozenset[str]:
         """See `View.named`."""

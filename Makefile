@@ -1,0 +1,61 @@
+# Two commands do everything on a machine with Python 3.11 and pip:
+#   make demo    the main job, on real models
+#   make test    every test
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.PHONY: demo test check format lint types rooms cover install system clean
+
+demo: .venv/demo
+	$(BIN)/python examples/demo/run.py
+
+test: .venv/dev system
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: .venv/dev system lint types rooms cover
+
+format: .venv/dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: .venv/dev
+	$(BIN)/mypy
+
+rooms: .venv/dev
+	$(BIN)/lint-imports
+
+# Every test, and every branch of the core.
+cover: .venv/dev system
+	$(BIN)/coverage erase
+	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=
+	$(BIN)/coverage report --include='src/modelry/core/*' --fail-under=100 --show-missing --skip-covered
+	$(BIN)/coverage report --skip-covered
+
+install: .venv/dev
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/demo: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo]'
+	@touch $@
+
+.venv/dev: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,dev]'
+	@touch $@ .venv/demo
+
+# The power-cut proofs watch system calls with strace.
+system:
+	@command -v strace >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && apt-get install -y -qq strace git; \
+	  else \
+	    echo "strace is missing: install it with your system's packages (the power-cut proofs need it)"; \
+	  fi; }
+
+clean:
+	rm -rf .venv .demo .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
