@@ -57,6 +57,7 @@ class Generations:
                 part.rename(folder)
         except BaseException:
             erase(part)
+            self._record(number).unlink(missing_ok=True)
             raise
         return folder
 

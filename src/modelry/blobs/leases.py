@@ -2,7 +2,8 @@
 
 A lease is a file with one digest per line, locked by its owner for as long as
 it lives. Whether a lease counts is a question of the lock alone, so no clock
-matters and a killed process lets go at once. One short lock, the gate, orders
+matters and a killed process lets go at once (where it had forked: when its
+children end as well, because they share its locks). One short lock, the gate, orders
 the two things that must not cross: "I need this blob - is it there?" and
 "nobody needs this blob - remove it". A lease need not survive a power cut
 (neither does its owner), so nothing here is fsynced.
@@ -127,9 +128,10 @@ class Leases:
         line = f"{sha256}\n".encode("ascii")
         everything = f"{EVERYTHING}\n".encode("ascii")
         for path in self._files():
-            text = path.read_bytes()
-            if (line in text or everything in text) and _alive(path):
-                return True
+            with suppress(FileNotFoundError):  # its owner ended meanwhile
+                text = path.read_bytes()
+                if (line in text or everything in text) and _alive(path):
+                    return True
         return False
 
     def living(self) -> frozenset[str]:
@@ -151,11 +153,12 @@ def _alive(path: Path) -> bool:
 
 def _bury(path: Path) -> bool:
     """Remove a lease whose lock can be had; say whether it was dead."""
-    lock = Lock.attempt(path)
-    if lock is None:
-        return False
-    path.unlink(missing_ok=True)
-    lock.release()
+    with suppress(FileNotFoundError):  # its owner ended meanwhile
+        lock = Lock.attempt(path)
+        if lock is None:
+            return False
+        path.unlink()
+        lock.release()
     return True
 
 

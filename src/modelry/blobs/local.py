@@ -16,7 +16,7 @@ from modelry.blobs.layout import Layout, checked
 from modelry.blobs.leases import EVERYTHING, Lease, Leases, gate
 from modelry.blobs.meter import Meter
 from modelry.blobs.staging import Staging
-from modelry.core.errors import Corrupt, Invalid
+from modelry.core.errors import Corrupt, Invalid, Unavailable
 from modelry.core.ports import BlobInfo, Progress, SourceFile
 
 
@@ -78,12 +78,12 @@ class LocalBlobs:
         """Open a blob for reading."""
         path = self._layout.blob(sha256)
         try:
-            return os.fdopen(os.open(path, os.O_RDONLY | BINARY | NOFOLLOW), "rb")
-        except FileNotFoundError as error:
+            with storing(self._layout.root):
+                return os.fdopen(os.open(path, os.O_RDONLY | BINARY | NOFOLLOW), "rb")
+        except Unavailable as error:
+            if path.is_file() and not path.is_symlink():
+                raise
             msg = f"the bytes of sha256:{sha256} are missing: restore {path} from a backup"
-            raise Corrupt(msg, sha256=sha256) from error
-        except OSError as error:
-            msg = f"the bytes of sha256:{sha256} cannot be opened ({error.strerror}): see {path}"
             raise Corrupt(msg, sha256=sha256) from error
 
     def verify(self, sha256: str, size: int, progress: Progress | None = None) -> None:

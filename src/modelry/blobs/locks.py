@@ -33,8 +33,9 @@ if sys.platform == "win32":
             return cls(lock)
 
         @classmethod
-        def attempt(cls, path: Path) -> Self | None:
+        def attempt(cls, path: Path, *, create: bool = False) -> Self | None:
             """Answer the lock on `path`, None where somebody holds it."""
+            path.touch() if create else path.stat()
             lock = FileLock(f"{path}.lock", thread_local=False, is_singleton=False)
             try:
                 lock.acquire(timeout=0)
@@ -60,7 +61,7 @@ else:
         @classmethod
         def take(cls, path: Path) -> Self:
             """Wait until the lock on `path` is ours."""
-            descriptor = _open(path)
+            descriptor = _open(path, os.O_CREAT)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
             except BaseException:
@@ -69,9 +70,9 @@ else:
             return cls(descriptor)
 
         @classmethod
-        def attempt(cls, path: Path) -> Self | None:
+        def attempt(cls, path: Path, *, create: bool = False) -> Self | None:
             """Answer the lock on `path`, None where somebody holds it."""
-            descriptor = _open(path)
+            descriptor = _open(path, os.O_CREAT if create else 0)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -88,5 +89,5 @@ else:
                 fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             os.close(self._descriptor)
 
-    def _open(path: Path) -> int:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    def _open(path: Path, flags: int) -> int:
+        return os.open(path, os.O_RDWR | os.O_NOFOLLOW | flags, 0o666)

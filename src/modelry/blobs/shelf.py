@@ -54,7 +54,7 @@ class LocalShelf:
         """
         freed = 0
         for base in self._bases():
-            lock = Lock.attempt(self._lock_of(base.name))
+            lock = Lock.attempt(self._lock_of(base.name), create=True)
             if lock is None:
                 continue  # it is being made right now
             try:

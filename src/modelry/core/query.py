@@ -289,10 +289,9 @@ class _Parser:
     def _time(self, token: _Token) -> float:
         try:
             when = datetime.fromisoformat(self._string(token))
-        except ValueError:
-            raise self._mistake(
-                token, "expected a date or time such as 2026-11-21 or 2026-11-21T09:30Z"
-            )
+        except ValueError as error:
+            why = "expected a date or time such as 2026-11-21 or 2026-11-21T09:30Z"
+            raise self._mistake(token, why) from error
         return micros(when)
 
     def _order(self) -> Order:

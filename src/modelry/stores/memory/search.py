@@ -46,10 +46,14 @@ def _read(cursor: str, query: Query) -> Place:
         value = loads(base64.urlsafe_b64decode(cursor.encode()), "the cursor")
     except (binascii.Error, ValueError, Invalid):
         value = None
-    if not isinstance(value, list) or value[0] != query.text:
+    if not isinstance(value, list) or [query.text] != value[:1] or not _plain(value[1:]):
         msg = "the cursor does not belong to this search; begin again without it"
         raise Invalid(msg, cursor=cursor)
     return tuple(value[1:])
+
+
+def _plain(place: Sequence[object]) -> bool:
+    return bool(place) and all(isinstance(each, int | float | str) for each in place)
 
 
 def _place(query: Query, version: Version) -> Place:

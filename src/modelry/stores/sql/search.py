@@ -125,7 +125,8 @@ def _read_cursor(cursor: str, query: Query, length: int) -> list[Any]:
         value = loads(base64.urlsafe_b64decode(cursor.encode()), "the cursor")
     except (binascii.Error, ValueError, Invalid):
         value = None
-    if not isinstance(value, list) or len(value) != length + 1 or value[0] != _mark(query):
+    fits = isinstance(value, list) and len(value) == length + 1 and value[0] == _mark(query)
+    if not fits or not all(isinstance(each, int | float | str) for each in value[1:]):
         msg = "the cursor does not belong to this search; begin again without it"
         raise Invalid(msg, cursor=cursor)
     return value[1:]
