@@ -319,7 +319,7 @@ class ReadingConformance:
         assert {info.sha256: info.size for info in found.values()} == {
             file.sha256: file.size for file in files
         }
-        assert all(0 <= info.age < 3600 for info in found.values())  # noqa: PLR2004 - an hour
+        assert all(0 <= info.age < 3600 for info in found.values())
 
     @pytest.mark.parametrize(
         "name", ["", "abc", "A" * 64, "g" * 64, "../" + "a" * 61, "a" * 63 + "\n", "é" * 64]

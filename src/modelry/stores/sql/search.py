@@ -125,11 +125,12 @@ def _read_cursor(cursor: str, query: Query, length: int) -> list[Any]:
         value = loads(base64.urlsafe_b64decode(cursor.encode()), "the cursor")
     except (binascii.Error, ValueError, Invalid):
         value = None
-    fits = isinstance(value, list) and len(value) == length + 1 and value[0] == _mark(query)
-    if not fits or not all(isinstance(each, int | float | str) for each in value[1:]):
+    place = list(value) if isinstance(value, list) else []
+    plain = all(isinstance(each, int | float | str) for each in place)
+    if not plain or len(place) != length + 1 or place[0] != _mark(query):
         msg = "the cursor does not belong to this search; begin again without it"
         raise Invalid(msg, cursor=cursor)
-    return value[1:]
+    return place[1:]
 
 
 def _rarest(connection: Connection, where: Node | None) -> ColumnElement[bool] | None:
