@@ -13,6 +13,9 @@ from sklearn.model_selection import train_test_split  # type: ignore[import-unty
 Pictures = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
+MODEL = "digits"
+"""What the model is called in the registry."""
+
 
 @dataclass(frozen=True)
 class Digits:

@@ -32,7 +32,7 @@ def connect(uri: str | None = None, *, home: Path | None = None) -> Registry:
         msg = f"{chosen!r} is not the address of a registry; write sqlite:///path.db or memory:"
         raise Unsupported(msg, uri=chosen)
     store = plugins.load("stores", scheme)(chosen)
-    place = settings.blobs or f"file://{_root(chosen).absolute() / 'blobs'}"
+    place = settings.blobs or (_root(chosen).absolute() / "blobs").as_uri()
     blobs = plugins.load("blobs", place.partition(":")[0])(place)
     return Registry(
         World(

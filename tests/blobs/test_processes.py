@@ -155,9 +155,7 @@ def test_row_42_processes_killed_at_any_moment_leave_whole_blobs_and_temporary_f
     assert digests(blobs) == []
 
 
-def test_the_lease_of_a_killed_process_counts_for_nothing(
-    blobs: LocalBlobs, start: Start
-) -> None:
+def test_the_lease_of_a_killed_process_counts_for_nothing(blobs: LocalBlobs, start: Start) -> None:
     (file,) = keep(blobs, Given("model", b"bytes"))
     child = start(_HOLDS, file.sha256)
     assert not blobs.remove(file.sha256)
@@ -216,7 +214,7 @@ def test_row_48_removing_never_takes_a_blob_from_threads_that_rely_on_it(
 def test_many_processes_may_make_one_store_at_once(root: Path, start: Start) -> None:
     children = [start(_RELIES, "1") for _ in range(4)]
     assert all(child.communicate(timeout=30)[0].endswith("done\n") for child in children)
-    assert len(digests(LocalBlobs(root))) == 2  # noqa: PLR2004 - what each of them kept
+    assert len(digests(LocalBlobs(root))) == 2
 
 
 def test_released_leases_leave_no_file_behind(root: Path) -> None:
@@ -224,6 +222,6 @@ def test_released_leases_leave_no_file_behind(root: Path) -> None:
     for seed in range(3):
         keep(blobs, Given("model", some_bytes(10, seed)))
     with blobs.hold(["0" * 64]), blobs.hold(["1" * 64]):
-        assert len(list((root / "leases").glob("*.lease"))) == 2  # noqa: PLR2004 - one is reused
+        assert len(list((root / "leases").glob("*.lease"))) == 2
     del blobs
     assert [path.name for path in (root / "leases").iterdir()] == ["gate"]

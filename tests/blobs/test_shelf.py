@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -74,7 +76,7 @@ def version(blobs: Counting) -> Version:
         Given("sub/twin", b"{}"),
         Given("weights.bin", some_bytes(3 * MIB + 1)),
     ]
-    return version_of(*keep(blobs, *given))  # type: ignore[arg-type]
+    return version_of(*keep(blobs, *given))
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -102,7 +104,7 @@ def test_a_version_becomes_a_folder_of_its_files(shelf: LocalShelf, version: Ver
 def test_a_version_of_one_file_answers_the_path_of_that_file(
     shelf: LocalShelf, blobs: Counting, tmp_path: Path
 ) -> None:
-    version = version_of(*keep(blobs, Given("model.onnx", b"onnx")), kind="file")  # type: ignore[arg-type]
+    version = version_of(*keep(blobs, Given("model.onnx", b"onnx")), kind="file")
     path = shelf.place(version)
     assert (path.name, path.read_bytes()) == ("model.onnx", b"onnx")
     assert shelf.place(version, tmp_path / "out") == tmp_path / "out" / "model.onnx"
@@ -222,7 +224,7 @@ def test_without_a_readable_record_a_fresh_folder_is_made(
 @pytest.mark.parametrize("path", ["config.json", "weights.bin"])
 @pytest.mark.parametrize("damage", ["missing", "changed", "truncated"])
 def test_row_35_a_missing_or_changed_blob_names_the_file_and_leaves_no_folder(
-    shelf: LocalShelf, version: Version, root: Path, tmp_path: Path, damage: str, path: str
+    shelf: LocalShelf, version: Version, tmp_path: Path, damage: str, path: str
 ) -> None:
     sha256 = next(file.sha256 for file in version.files if file.path == path)
     blob = tmp_path / "blobs" / "sha256" / sha256[:2] / sha256
@@ -236,35 +238,37 @@ def test_row_35_a_missing_or_changed_blob_names_the_file_and_leaves_no_folder(
     for to in (None, tmp_path / "out"):
         with pytest.raises(Corrupt, match=rf"'{path}' of credit:3|'sub/twin' of credit:3"):
             shelf.place(version, to)
-    assert folders(root) == []
-    assert sorted(os.listdir(tmp_path)) == ["blobs", "shelf"]
+    assert folders(tmp_path / "shelf") == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["blobs", "shelf"]
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "open", "mkdir", "rename"])
 def test_row_44_a_disk_that_refuses_at_any_point_leaves_no_folder(
     shelf: LocalShelf, version: Version, root: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    real, lock = getattr(os, call), threading.Lock()
-    calls = failing = 0
+    real, calls, failing = getattr(os, call), count(1), 1
 
     def refuse(*args: object, **keywords: object) -> object:
-        nonlocal calls
-        with lock:
-            calls += 1
-            mine = calls
-        if mine == failing:
+        if next(calls) == failing:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return real(*args, **keywords)
 
     monkeypatch.setattr(os, call, refuse)
-    while calls >= failing:
-        calls, failing = 0, failing + 1
-        try:
-            shelf.place(version)
-        except Unavailable as error:
-            assert error.facts["reason"] == "storage_full"
-            assert folders(root) == []
+    while (refusal := try_to_place(shelf, version)) is not None:
+        assert refusal == "storage_full"
+        assert folders(root) == []
+        calls, failing = count(1), failing + 1
+    assert failing > 1, "no point was reached"
     assert folders(root) == ["1"]
+
+
+def try_to_place(shelf: LocalShelf, version: Version) -> object:
+    """Answer why the version could not be placed, None where it is."""
+    try:
+        shelf.place(version)
+    except Unavailable as error:
+        return error.facts["reason"]
+    return None
 
 
 def test_a_shared_copy_is_verified_too(
@@ -291,7 +295,7 @@ def test_progress_ends_with_everything(shelf: LocalShelf, version: Version) -> N
 def test_row_1_a_path_that_leaves_the_folder_is_refused(
     shelf: LocalShelf, blobs: Counting, root: Path
 ) -> None:
-    (file,) = keep(blobs, Given("x", b"x"))  # type: ignore[arg-type]
+    (file,) = keep(blobs, Given("x", b"x"))
     for path in ("../x", "/x", "a/../../x", "a\\x", "C:x"):
         with pytest.raises(Invalid):
             shelf.place(version_of(File(path, file.sha256, file.size)))
@@ -308,7 +312,7 @@ def test_to_a_folder_of_ones_own(shelf: LocalShelf, version: Version, tmp_path: 
         assert shelf.place(version, to) == to
         assert tree(to)["config.json"] == b"{}"
         assert shelf.place(version, to) == to, "it holds this version already"
-    assert sorted(os.listdir(tmp_path)) == ["a", "blobs", "empty", "link"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "blobs", "empty", "link"]
 
 
 @pytest.mark.parametrize("change", [*CHANGES, "file", "dangling"])
@@ -327,7 +331,7 @@ def test_a_folder_that_holds_something_else_is_a_conflict(
     with pytest.raises(Conflict, match="holds something else"):
         shelf.place(version, to)
     assert tree(to) == before
-    assert sorted(os.listdir(tmp_path)) == ["blobs", "out"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["blobs", "out"]
 
 
 def test_many_threads_and_places_at_once_give_one_whole_folder(
@@ -342,8 +346,8 @@ def test_many_threads_and_places_at_once_give_one_whole_folder(
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(found) == 8  # noqa: PLR2004 - nobody failed
-    assert len(set(found)) == 2  # noqa: PLR2004 - the shelf's and ours
+    assert len(found) == 8
+    assert len(set(found)) == 2
     assert folders(root) == ["1"]
     assert tree(found[0]) == tree(found[1])
 
@@ -362,8 +366,6 @@ print(LocalShelf(home / "shelf", LocalBlobs(home / "blobs")).place(version))
 def test_many_processes_at_once_give_one_whole_folder(
     version: Version, root: Path, tmp_path: Path
 ) -> None:
-    import pickle  # noqa: PLC0415, S403 - our own, to a child of ours
-
     (tmp_path / "version").write_bytes(pickle.dumps(version))
     command = [sys.executable, "-c", _PLACES, str(tmp_path)]
     children = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
@@ -424,7 +426,7 @@ def test_tidy_removes_a_superseded_folder_in_which_nothing_is_its_users(
 
 def test_a_thousand_files_are_checked_in_a_moment(shelf: LocalShelf, blobs: Counting) -> None:
     given = [Given(f"{at % 10}/{at}.bin", b"%d" % at) for at in range(1000)]
-    version = version_of(*keep(blobs, *given))  # type: ignore[arg-type]
+    version = version_of(*keep(blobs, *given))
     first = shelf.place(version)
     opened = blobs.opened
     assert shelf.place(version) == first

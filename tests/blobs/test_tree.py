@@ -112,7 +112,8 @@ def test_links_inside_stand_for_what_they_point_at(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["../secret", "../other", "..", "/etc/passwd", "/", "../model-2/x", "sub/../../secret"]
+    "target",
+    ["../secret", "../other", "..", "/etc/passwd", "/", "../model-2/x", "sub/../../secret"],
 )
 def test_a_link_that_leaves_the_folder_is_refused(folder: Path, target: str) -> None:
     put(folder, "model.bin", "sub/x", "../secret", "../other/x", "../model-2/x")
@@ -181,8 +182,7 @@ def test_row_1_names_that_other_machines_misread_are_refused(folder: Path) -> No
 
 
 def test_names_that_are_not_unicode_are_refused(folder: Path) -> None:
-    with open(os.fsencode(folder) + b"/\xff.bin", "wb"):
-        pass
+    (folder / os.fsdecode(b"\xff.bin")).touch()
     with pytest.raises(Invalid, match="not valid Unicode"):
         look(folder)
 

@@ -7,6 +7,8 @@ import stat
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -33,20 +35,33 @@ def files_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.is_file())
 
 
+def path_of(descriptor: int) -> Path:
+    return Path(f"/proc/self/fd/{descriptor}").readlink()
+
+
 class Faults:
     """Counts the calls of a function of `os` and lets one of them fail."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         self._real: Callable[..., object] = getattr(os, name)
         self._lock = threading.Lock()
+        self._failing: dict[int, int] = {}
         self.calls = 0
-        self.failing: dict[int, int] = {}
         monkeypatch.setattr(os, name, self)
+
+    @contextmanager
+    def at(self, call: int, number: int) -> Iterator[None]:
+        """Let one call, counted from now, fail with the error of that number."""
+        self.calls, self._failing = 0, {call: number}
+        try:
+            yield
+        finally:
+            self._failing = {}
 
     def __call__(self, *args: object, **keywords: object) -> object:
         with self._lock:
             self.calls += 1
-            number = self.failing.get(self.calls)
+            number = self._failing.get(self.calls)
         if number is not None:
             raise OSError(number, os.strerror(number))
         return self._real(*args, **keywords)
@@ -55,7 +70,10 @@ class Faults:
 @pytest.mark.parametrize("uri", ["{}", "file:{}", "file://{}", "file://localhost{}"])
 def test_a_store_is_opened_by_path_or_uri(tmp_path: Path, uri: str) -> None:
     root = tmp_path / "my blobs"
-    keep(open_local(uri.format(str(root).replace(" ", "%20" if ":" in uri else " "))), Given("a", b"x"))
+    keep(
+        open_local(uri.format(str(root).replace(" ", "%20" if ":" in uri else " "))),
+        Given("a", b"x"),
+    )
     assert (root / "sha256").is_dir()
 
 
@@ -78,20 +96,22 @@ def test_a_blob_is_a_read_only_file_named_by_its_digest(
     (file,) = keep(blobs, Given("../../name", some_bytes(size)))
     path = root / "sha256" / file.sha256[:2] / file.sha256
     assert path.read_bytes() == some_bytes(size)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o444  # noqa: PLR2004 - readable, for nobody to write
+    assert stat.S_IMODE(path.stat().st_mode) == 0o444
     assert files_in(root / "sha256") == [file.sha256]
 
 
 @pytest.mark.parametrize("size", [10, 2 * MIB])
 def test_bytes_are_written_fsynced_renamed_and_their_folder_fsynced(
-    blobs: LocalBlobs, root: Path, monkeypatch: pytest.MonkeyPatch, size: int
+    blobs: LocalBlobs, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    keep(blobs, Given("first", b"makes the folders"))
+    given = Given("model", some_bytes(size))
+    keep(blobs, given)
+    blobs.remove(given.sha256)
     steps: list[str] = []
     fsync, replace = os.fsync, os.replace
 
     def record_fsync(descriptor: int) -> None:
-        steps.append(f"fsync {Path(os.readlink(f'/proc/self/fd/{descriptor}')).parent.name}")
+        steps.append(f"fsync {path_of(descriptor).parent.name}")
         fsync(descriptor)
 
     def record_replace(source: str, target: str) -> None:
@@ -100,7 +120,7 @@ def test_bytes_are_written_fsynced_renamed_and_their_folder_fsynced(
 
     monkeypatch.setattr(os, "fsync", record_fsync)
     monkeypatch.setattr(os, "replace", record_replace)
-    keep(blobs, Given("model", some_bytes(size)))
+    keep(blobs, given)
     assert steps == ["fsync incoming", "rename", "fsync sha256"]
 
 
@@ -111,12 +131,14 @@ def test_a_new_store_fsyncs_every_folder_that_it_makes(
     fsync = os.fsync
 
     def record(descriptor: int) -> None:
-        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        synced.append(str(path_of(descriptor)))
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", record)
     keep(LocalBlobs(root), Given("model", b"x"))
-    assert {str(root.parent.parent), str(root.parent), str(root), str(root / "sha256")} <= set(synced)
+    assert {str(root.parent.parent), str(root.parent), str(root), str(root / "sha256")} <= set(
+        synced
+    )
 
 
 @pytest.mark.parametrize("size", [10, 2 * MIB])
@@ -128,12 +150,12 @@ def test_bytes_that_are_here_are_not_written_again(
     written = Faults(monkeypatch, "write")
     keep(blobs, Given("model", some_bytes(size)), known=True)
     assert (root / "sha256" / file.sha256[:2] / file.sha256).stat() == before
-    assert written.calls == 2, "the lease alone: what it holds, and that it ends"  # noqa: PLR2004
+    assert written.calls == 2, "the lease alone: what it holds, and that it ends"
 
 
 @pytest.mark.parametrize("same", [True, False])
 def test_large_files_of_one_size_are_read_twice_only_where_their_ends_agree(
-    blobs: LocalBlobs, same: bool
+    blobs: LocalBlobs, *, same: bool
 ) -> None:
     data = [some_bytes(2 * MIB, 0), some_bytes(2 * MIB, 0 if same else 1)]
     opened: list[str] = []
@@ -185,7 +207,7 @@ def test_a_link_in_place_of_a_blob_is_not_followed(blobs: LocalBlobs, root: Path
 @pytest.mark.parametrize("change", ["append", "touch", "replace"])
 @pytest.mark.parametrize("size", [100, 3 * MIB])
 def test_a_file_that_changes_while_it_is_read_is_a_conflict(
-    blobs: LocalBlobs, root: Path, tmp_path: Path, size: int, change: str, known: bool
+    blobs: LocalBlobs, tmp_path: Path, size: int, change: str, *, known: bool
 ) -> None:
     path = tmp_path / "model.bin"
     path.write_bytes(some_bytes(size))
@@ -213,7 +235,7 @@ def test_a_file_that_changes_while_it_is_read_is_a_conflict(
         blobs.stage([Restless()], lambda _size: known),
     ):
         pass
-    assert files_in(root / "incoming") == files_in(root / "sha256") == []
+    assert files_in(tmp_path / "store" / "blobs" / "incoming") == digests(blobs) == []
 
 
 FILES = [Given("big", some_bytes(2 * MIB)), Given("small", b"small"), Given("other", b"other")]
@@ -239,26 +261,33 @@ def test_rows_44_and_45_a_disk_that_refuses_at_any_point_leaves_nothing_half_don
     if call != "mkdir":
         keep(LocalBlobs(root), old)
     faults = Faults(monkeypatch, call)
-    for point in range(1, 1000):
-        faults.calls, faults.failing = 0, {point: number}
+    for point in count(1):
         blobs = LocalBlobs(root)
-        try:
-            keep(blobs, *FILES)
-        except Unavailable as error:
-            assert error.facts["reason"] == reason
-        faults.failing = {}
-        reached = faults.calls >= point
-        assert files_in(root / "incoming") == [] if (root / "incoming").exists() else True
+        with faults.at(point, number):
+            refusal = try_to_keep(blobs)
+        assert refusal in {None, reason}
+        assert not (root / "incoming").exists() or files_in(root / "incoming") == []
         if call != "mkdir":
             assert content(blobs, old.sha256) == old.data
+        if refusal is None:
+            assert {file.sha256 for file in FILES} <= set(digests(blobs))
         for sha256 in digests(blobs):
             blobs.verify(sha256, blobs.size(sha256) or 0)
-            assert blobs.remove(sha256) or sha256 == old.sha256
+            assert blobs.remove(sha256), "no lease may stay behind"
         if call != "mkdir":
             keep(blobs, old)
-        if not reached:
+        if faults.calls < point:
             break
-    assert 1 < point < 999  # noqa: PLR2004 - some point failed, and one was past the end
+    assert point > 2, "no point was reached"
+
+
+def try_to_keep(blobs: LocalBlobs) -> str | None:
+    """Answer why the files could not be kept, None where they are."""
+    try:
+        keep(blobs, *FILES)
+    except Unavailable as error:
+        return str(error.facts["reason"])
+    return None
 
 
 def test_row_45_a_failed_fsync_is_not_tried_again(
@@ -266,8 +295,7 @@ def test_row_45_a_failed_fsync_is_not_tried_again(
 ) -> None:
     keep(blobs, Given("first", b"makes the folders"))
     faults = Faults(monkeypatch, "fsync")
-    faults.failing = {1: errno.EIO}
-    with pytest.raises(Unavailable, match="look after the disk"):
+    with faults.at(1, errno.EIO), pytest.raises(Unavailable, match="look after the disk"):
         keep(blobs, Given("model", some_bytes(2 * MIB)))
     assert faults.calls == 1
 
@@ -305,6 +333,7 @@ def test_row_43_an_empty_blob_after_a_power_cut_is_never_passed_off_as_whole(
 ) -> None:
     sha256 = hashlib.sha256(b"model").hexdigest()
     keep(blobs, Given("other", b"other"))
+    (root / "sha256" / sha256[:2]).mkdir(exist_ok=True)
     (root / "sha256" / sha256[:2] / sha256).touch()
     with pytest.raises(Corrupt, match="0 bytes instead of 5"):
         blobs.verify(sha256, 5)

@@ -51,7 +51,9 @@ def test_a_model_tells_architecture_quantisation_context_and_tokenizer() -> None
 
 def test_row_31_a_chat_template_is_mentioned_and_never_rendered() -> None:
     findings = found(gguf([gguf_pair("tokenizer.chat_template", "{{ 1/0 }}")]))
-    assert findings.notes == ("it carries a chat template, which is a program; it was not rendered",)
+    assert findings.notes == (
+        "it carries a chat template, which is a program; it was not rendered",
+    )
 
 
 def test_without_a_file_type_the_most_common_tensor_type_is_told() -> None:

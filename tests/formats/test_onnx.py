@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import onnx as real_onnx
 import pytest
-from format_files import Memory, content, external, found, initializer, inspect, number, onnx, varint
+from format_files import (
+    Memory,
+    content,
+    external,
+    found,
+    initializer,
+    inspect,
+    number,
+    onnx,
+    varint,
+)
 from onnx import TensorProto, helper
 from skl2onnx import to_onnx
 from sklearn.datasets import load_iris
@@ -87,7 +97,9 @@ def test_weights_in_another_file_are_told() -> None:
     assert findings.parameters == 3
 
 
-@pytest.mark.parametrize("location", [b"/etc/passwd", b"../up", b"a/../../b", b"c:\\x", b"", b"a\0"])
+@pytest.mark.parametrize(
+    "location", [b"/etc/passwd", b"../up", b"a/../../b", b"c:\\x", b"", b"a\0"]
+)
 def test_row_30_weights_outside_the_folder_are_refused(location: bytes) -> None:
     with pytest.raises(Invalid, match="inside the model's folder"):
         inspect(onnx(external(location)))
@@ -113,7 +125,7 @@ WRONG = {
     "claims": onnx()[:-1],
     "no graphs": number(1, 8) + content(2, b"test") + content(8, number(2, 17)),
     "2 graphs": onnx(extra=content(7, content(2, b"g"))),
-    "opens no protobuf field": onnx(extra=b"\x0b\x00"),
+    "opens no protobuf field": onnx(content(2, b"g"), extra=b"\x0b\x00"),
     "longer than 64 bits": onnx(extra=b"\x28" + b"\xff" * 10 + b"\x01"),
     "its dimensions and type make 16": onnx(initializer(b"w", [4], b"xxx")),
     "negative dimension": onnx(initializer(b"w", [2**64 - 1], b"")),
@@ -159,9 +171,9 @@ def test_half_a_gigabyte_of_weights_is_passed_over(tmp_path: Path) -> None:
         file.truncate(len(head) + size)
 
     class Big(Memory):
-        size = len(head) + 500 * 1024 * 1024  # type: ignore[assignment]
+        size = len(head) + 500 * 1024 * 1024
 
-        def open(self):  # type: ignore[no-untyped-def]  # noqa: ANN202
+        def open(self) -> BinaryIO:
             return path.open("rb")
 
     started = time.perf_counter()
@@ -175,3 +187,20 @@ def test_long_runs_of_unpacked_numbers_are_passed_over_quickly() -> None:
     started = time.perf_counter()
     assert found(model).format == "onnx"
     assert time.perf_counter() - started < 2
+
+
+def test_row_33_types_and_shapes_beyond_reason_are_refused() -> None:
+    kind = content(1, number(1, 1))
+    for _ in range(20):
+        kind = content(4, content(1, kind))
+    wide = content(1, content(2, content(1, b"") * 2000))
+    for body, reason in ((kind, "type is nested deeper"), (wide, "2,000 dimensions")):
+        with pytest.raises(Invalid, match=reason):
+            inspect(onnx(content(11, content(1, b"x"), content(2, body))))
+    with pytest.raises(Invalid, match="inputs or outputs"):
+        inspect(onnx(content(11, content(1, b"x")) * 10_001))
+
+
+def test_training_graphs_are_walked_and_their_weights_count() -> None:
+    training = content(20, content(1, initializer(b"t", [3], bytes(12))))
+    assert found(onnx(content(2, b"g"), extra=training)).parameters == 3

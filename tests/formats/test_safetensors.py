@@ -14,6 +14,7 @@ from format_files import found, inspect, safetensors, tensor
 from safetensors.numpy import save
 
 from modelry.core.errors import Invalid
+from modelry.formats.safetensors import Safetensors
 
 
 def test_a_file_by_the_real_writer_tells_tensors_dtypes_parameters_and_framework() -> None:
@@ -100,8 +101,6 @@ def test_a_file_shorter_than_its_size_says_is_refused() -> None:
 
         def open(self) -> io.BytesIO:
             return io.BytesIO(struct.pack("<Q", 50) + b'{"a":')
-
-    from modelry.formats.safetensors import Safetensors
 
     with pytest.raises(Invalid, match="though its size is 100"):
         Safetensors().read(Short())

@@ -8,13 +8,12 @@ own bytes, so there are none.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import BinaryIO
 
 from modelry.blobs.copying import copy_bytes, hash_bytes
-from modelry.blobs.durable import create, flush, storing
+from modelry.blobs.durable import create, erase, flush, storing
 from modelry.blobs.meter import Meter
 from modelry.blobs.parallel import each
 from modelry.blobs.records import fits, look_at, without_litter
@@ -43,7 +42,7 @@ def build(version: Version, folder: Path, blobs: Blobs, progress: Progress | Non
         order = sorted(version.files, key=lambda file: -file.size)
         each(lambda file: _bring(version, file, folder, blobs, meter), order, meter)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        erase(folder)
         raise
     meter.finish()
 
@@ -61,21 +60,19 @@ def _bring(version: Version, file: File, folder: Path, blobs: Blobs, meter: Mete
         finally:
             os.close(out)
     if found != (file.sha256, file.size):
-        raise _broken(version, file, "have changed in the store")
+        raise _broken(version, file, "have changed in the store; restore a backup")
 
 
 def _blob(version: Version, file: File, blobs: Blobs) -> BinaryIO:
     try:
         return blobs.open(file.sha256)
     except (Corrupt, NotFound) as error:
-        raise _broken(version, file, "are missing from the store") from error
+        what = "are missing from the store; register the same file again, or restore a backup"
+        raise _broken(version, file, what) from error
 
 
 def _broken(version: Version, file: File, what: str) -> Corrupt:
-    msg = (
-        f"{file.path!r} of {version.ref} cannot be used: its bytes (sha256:{file.sha256}) {what}; "
-        "register the same file again, or restore a backup"
-    )
+    msg = f"{file.path!r} of {version.ref} cannot be used: its bytes (sha256:{file.sha256}) {what}"
     return Corrupt(msg, path=file.path, ref=version.ref, sha256=file.sha256)
 
 
@@ -83,7 +80,7 @@ def _clone(blob: BinaryIO, out: int) -> bool:
     """Share the bytes of `blob` until one of both is written; say whether that was possible."""
     if sys.platform != "linux":
         return False
-    import fcntl  # noqa: PLC0415 - Windows has none
+    import fcntl
 
     try:
         fcntl.ioctl(out, _FICLONE, blob.fileno())

@@ -62,7 +62,7 @@ def flush(descriptor: int) -> None:
     second one succeeds without them.)
     """
     if sys.platform == "darwin":  # there fsync does not empty the drive's own cache
-        import fcntl  # noqa: PLC0415 - Windows has none
+        import fcntl
 
         fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
     else:
@@ -87,3 +87,15 @@ def make_folder(path: Path) -> None:
     make_folder(path.parent)
     path.mkdir(exist_ok=True)
     flush_folder(path.parent)
+
+
+def erase(folder: Path) -> None:
+    """Remove a folder as far as the system lets us; what stays is removed the next time."""
+    import shutil  # with five modules for archives behind it
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def fresh_name() -> str:
+    """Answer a name that nobody else has."""
+    return os.urandom(16).hex()

@@ -6,13 +6,12 @@ made (`2.part`) while nobody holds it belongs to a dead process.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from modelry.blobs.building import true
-from modelry.blobs.durable import storing
+from modelry.blobs.durable import erase, storing
 from modelry.blobs.records import Look, Record, fits, look_at, settle, without_litter, write_record
 from modelry.core.model import File
 
@@ -111,8 +110,3 @@ class Generations:
             for path in self._base.iterdir():
                 if path.name.endswith(_PART):
                     erase(path)
-
-
-def erase(folder: Path) -> None:
-    """Remove a folder as far as the system lets us; what stays is removed the next time."""
-    shutil.rmtree(folder, ignore_errors=True)

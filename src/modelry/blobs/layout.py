@@ -3,14 +3,14 @@
 root/sha256/ab/abcdef...   blobs, read-only, by the first two digits
 root/incoming/             bytes on their way, named by their owner's lease
 root/leases/               who needs which blobs (see `leases`)
-root/layout                says that all folders are there, durably
+root/layout                says that these are there, durably
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,21 +44,32 @@ class Layout:
         return self._blobs / checked(sha256)[:2] / sha256
 
     def prepare(self) -> None:
-        """Make every folder durably, once.
-
-        All 256 of `sha256/` are made at once, so that no later registration
-        needs another fsync for the folder it writes to. The mark comes last:
-        whoever sees it may rely on the rest.
-        """
+        """Make the folders of a store durably. The mark comes last: it vouches for the rest."""
         if self._mark.exists():
             return
         for folder in (self.root, self._blobs, self.incoming, self.leases):
             make_folder(folder)
-        for prefix in range(256):
-            (self._blobs / f"{prefix:02x}").mkdir(exist_ok=True)
-        for folder in (self._blobs, self.root):
-            flush_folder(folder)
         self._mark.write_text(_MARK, encoding="ascii")
+
+    def make_room(self, digests: Iterable[str]) -> frozenset[Path]:
+        """Answer the folders of these blobs, all of them durably there.
+
+        Call this inside the gate: then a folder that one process sees is not
+        one that another has made but not fsynced yet.
+        """
+        folders = frozenset(self.blob(sha256).parent for sha256 in digests)
+        new = [folder for folder in sorted(folders) if not folder.is_dir()]
+        try:
+            for folder in new:
+                folder.mkdir()
+            if new:
+                flush_folder(self._blobs)
+        except OSError:
+            for folder in new:
+                with suppress(OSError):
+                    folder.rmdir()
+            raise
+        return folders
 
     def blobs(self) -> Iterator[tuple[str, os.stat_result]]:
         """Answer the digest and the state of every blob; other files are passed over."""

@@ -12,14 +12,13 @@ the two things that must not cross: "I need this blob - is it there?" and
 from __future__ import annotations
 
 import os
-import uuid
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
-from modelry.blobs.durable import BINARY, write_all
+from modelry.blobs.durable import BINARY, fresh_name, write_all
 from modelry.blobs.locks import Lock
 
 EVERYTHING = "*"
@@ -119,7 +118,7 @@ class Leases:
                 lease = self._idle.pop()  # another thread may have had the last one
                 if lease.path.exists():
                     return lease
-        path = self.folder / f"{uuid.uuid4().hex}{_MARK}"
+        path = self.folder / f"{fresh_name()}{_MARK}"
         with gate(self.folder):
             return Lease(path, Lock.take(path), self._idle)
 

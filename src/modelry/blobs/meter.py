@@ -10,7 +10,7 @@ from modelry.core.ports import Progress
 _INTERVAL = 0.1
 
 
-class Stopped(Exception):  # noqa: N818 - a signal between our own threads, never seen outside
+class Stopped(Exception):
     """Another thread failed, so this one need not go on."""
 
 

@@ -1,8 +1,8 @@
 """Remembers what a placed folder looked like, so that a look at it says whether it still does.
 
 A file counts as unchanged where size, times and inode are those of the record.
-Like git, a file whose times are nearly as late as the record's own is not
-believed: it could have been written again within one tick of the clock.
+Like git, a file whose times are not before the record's own is not believed:
+it could have been written again within one tick of the disk's clock.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
-from uuid import uuid4
 
+from modelry.blobs.durable import fresh_name
 from modelry.blobs.tree import LEFT_OUT
 from modelry.core.model import File
 
 Look: TypeAlias = "tuple[int, int, int, int]"
 """Size, mtime_ns, ctime_ns and inode of a file."""
-_TICK = 20_000_000
+_TICK = 12_000_000
 _ODD: Look = (-1, -1, -1, -1)
 
 
@@ -84,7 +84,7 @@ class Record:
         return frozenset(
             path
             for path, look in seen.items()
-            if look != self._looks.get(path) or max(look[1], look[2]) + _TICK > self._at
+            if look != self._looks.get(path) or max(look[1], look[2]) >= self._at
         )
 
 
@@ -94,15 +94,15 @@ def _look(value: list[int]) -> Look:
 
 
 def settle(looks: Mapping[str, Look]) -> None:
-    """Wait until a record of files that were written just now would be believed: 40 ms at most."""
+    """Wait until a record of files that were written just now is believed: 12 ms at most."""
     newest = max((max(look[1], look[2]) for look in looks.values()), default=0)
-    rest = newest + 2 * _TICK - time.time_ns()
-    time.sleep(min(max(0, rest), 2 * _TICK) / 1e9)
+    rest = newest + _TICK - time.time_ns()
+    time.sleep(min(max(0, rest), _TICK) / 1e9)
 
 
 def write_record(path: Path, looks: Mapping[str, Look]) -> None:
     """Keep a record whole or not at all. A power cut may lose it, which costs a copy."""
-    aside = path.with_name(f".{path.name}.{uuid4().hex}")
+    aside = path.with_name(f".{path.name}.{fresh_name()}")
     try:
         aside.write_text(json.dumps(looks), encoding="utf-8")
         aside.replace(path)

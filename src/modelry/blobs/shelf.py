@@ -15,11 +15,10 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 from modelry.blobs.building import build, holds
-from modelry.blobs.durable import storing
-from modelry.blobs.generations import Generations, erase
+from modelry.blobs.durable import erase, fresh_name, storing
+from modelry.blobs.generations import Generations
 from modelry.blobs.layout import checked
 from modelry.blobs.locks import Lock
 from modelry.core.errors import Conflict
@@ -80,7 +79,7 @@ class LocalShelf:
             if not holds(real, version):
                 raise _taken(to)
             return
-        aside = real.with_name(f".{real.name}.{uuid4().hex}.part")
+        aside = real.with_name(f".{real.name}.{fresh_name()}.part")
         build(version, aside, self._blobs, progress)
         try:
             _put(aside, real)

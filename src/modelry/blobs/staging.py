@@ -19,7 +19,7 @@ from typing import BinaryIO
 from modelry.blobs.copying import CHUNK, copy_bytes, hash_bytes, read_small
 from modelry.blobs.durable import READ_ONLY, create, flush, flush_folder, storing, write_all
 from modelry.blobs.layout import Layout
-from modelry.blobs.leases import Lease
+from modelry.blobs.leases import Lease, gate
 from modelry.blobs.meter import Meter
 from modelry.blobs.parallel import each
 from modelry.blobs.reading import changed, fill, open_source, reading
@@ -42,7 +42,7 @@ class Staging:
         self._meter = meter
         self._lock = threading.Lock()
         self._claimed: set[str] = set()
-        self._waiting: dict[str, Path] = {}
+        self._waiting: dict[str, str] = {}  # names, as a Path takes four times the memory
 
     def take(self, files: Sequence[SourceFile], known_size: Callable[[int], bool]) -> None:
         """Stage all files, the large ones first, so that no thread ends up alone with one."""
@@ -75,21 +75,27 @@ class Staging:
         """
         with storing(self._layout.root):
             self._lease.add(self._claimed)
+            with gate(self._layout.leases):
+                folders = self._layout.make_room(self._claimed)
             for sha256 in list(self._waiting):
-                _rename(self._waiting[sha256], self._layout.blob(sha256))
+                _rename(self._path(self._waiting[sha256]), self._layout.blob(sha256))
                 del self._waiting[sha256]
-            for folder in sorted({self._layout.blob(sha256).parent for sha256 in self._claimed}):
+            for folder in folders:
                 flush_folder(folder)
 
     def close(self) -> None:
         """Drop what was not published and end the lease."""
-        for path in self._waiting.values():
-            _discard(path)
+        for name in self._waiting.values():
+            _discard(self._path(name))
         self._waiting.clear()
         self._lease.release()
 
     def _where(self, sha256: str) -> Path:
-        return self._waiting.get(sha256) or self._layout.blob(sha256)
+        name = self._waiting.get(sha256)
+        return self._path(name) if name else self._layout.blob(sha256)
+
+    def _path(self, name: str) -> Path:
+        return self._layout.incoming / name
 
     def _take(self, file: SourceFile, *, hash_first: bool) -> File:
         if file.size <= SMALL:
@@ -114,18 +120,18 @@ class Staging:
         if not self._claim(staged.sha256) or self._is_here(staged):
             return staged
         self._meter.expect(file.size)
-        path, written = self._copy(file)
-        self._waiting[staged.sha256] = path
+        name, written = self._copy(file)
+        self._waiting[staged.sha256] = name
         if written != staged:
             raise changed(file.path)
         return staged
 
     def _take_new(self, file: SourceFile) -> File:
-        path, staged = self._copy(file)
+        name, staged = self._copy(file)
         if self._claim(staged.sha256):
-            self._waiting[staged.sha256] = path
+            self._waiting[staged.sha256] = name
         else:
-            _discard(path)
+            _discard(self._path(name))
         return staged
 
     def _claim(self, sha256: str) -> bool:
@@ -144,7 +150,7 @@ class Staging:
             except FileNotFoundError:
                 return False
 
-    def _copy(self, file: SourceFile) -> tuple[Path, File]:
+    def _copy(self, file: SourceFile) -> tuple[str, File]:
         """Copy `file` to `incoming/`."""
         found: list[tuple[str, int]] = []
 
@@ -155,12 +161,13 @@ class Staging:
                 raise changed(file.path)
 
         with storing(self._layout.root):
-            path = self._write(write)
-        return path, File(file.path, *found[0])
+            name = self._write(write)
+        return name, File(file.path, *found[0])
 
-    def _write(self, write: Callable[[int], None]) -> Path:
-        """Make a file in `incoming/` durably, or none at all."""
-        path = self._layout.incoming / f"{self._lease.name}-{next(self._lease.numbers)}"
+    def _write(self, write: Callable[[int], None]) -> str:
+        """Make a file in `incoming/` durably, or none at all; answer its name."""
+        name = f"{self._lease.name}-{next(self._lease.numbers)}"
+        path = self._path(name)
         out = create(path, READ_ONLY)
         try:
             try:
@@ -171,7 +178,7 @@ class Staging:
         except BaseException:
             _discard(path)
             raise
-        return path
+        return name
 
 
 def _hash_first(files: Sequence[SourceFile], known_size: Callable[[int], bool]) -> frozenset[int]:

@@ -41,8 +41,14 @@ class LocalFile:
 
     path: str
     size: int
-    where: str = field(repr=False)
+    _folder: str = field(repr=False)
+    _target: str | None = field(repr=False)
     _seen: _Seen = field(repr=False)
+
+    @property
+    def where(self) -> str:
+        """The path on this machine, put together anew: of many files it would fill the memory."""
+        return self._target or os.path.join(self._folder, self.path)  # noqa: PTH118 - text paths
 
     def open(self) -> BinaryIO:
         """Open the file. Raises `Conflict` where it is not the one that was looked at.
@@ -130,7 +136,7 @@ class _Walk:
             elif entry.is_dir(follow_symlinks=False):
                 yield from self.folder(entry.path, f"{path}/", (*above, real))
             else:
-                yield _file(path, entry.path, entry.stat(follow_symlinks=False))
+                yield _file(path, entry.path, entry.stat(follow_symlinks=False), self._root)
 
     def _link(self, where: str, path: str, above: tuple[str, ...]) -> Iterator[LocalFile]:
         real = self._target(where, path)
@@ -153,14 +159,16 @@ class _Walk:
         return real
 
 
-def _file(path: str, where: str, state: os.stat_result) -> LocalFile:
+def _file(path: str, where: str, state: os.stat_result, folder: str | None = None) -> LocalFile:
+    """Answer the file at `where`, which is `path` in `folder` unless a link led there."""
     if not stat.S_ISREG(state.st_mode):
         what = next((name for is_one, name in _KINDS if is_one(state.st_mode)), "no plain file")
         msg = f"{path!r} is {what}, which holds no bytes to keep; remove it"
         raise Invalid(msg, path=path)
     if not os.access(where, os.R_OK):
         raise _unreadable(path)
-    return LocalFile(path, state.st_size, where, _seen(state))
+    target = where if folder is None else None
+    return LocalFile(path, state.st_size, folder or "", target, _seen(state))
 
 
 def _seen(state: os.stat_result) -> _Seen:

@@ -107,7 +107,7 @@ def _tag(name: str, value: object) -> str:
 
 def _dataset(given: DatasetInput) -> Dataset:
     if isinstance(given, str):
-        return Dataset(check_text(given, "a data set", 1024))
+        given = {"name": given}
     if isinstance(given, Dataset):
         given = {"name": given.name, "digest": given.digest, "uri": given.uri}
     unknown = sorted(set(given) - {"name", "digest", "uri"})

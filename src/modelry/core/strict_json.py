@@ -50,7 +50,7 @@ def loads(data: bytes, what: str, *, max_bytes: int = MAX_BYTES) -> Json:
     except (ValueError, RecursionError) as error:
         msg = f"{what} is not acceptable JSON: {error}"
         raise Invalid(msg, what=what) from error
-    return value
+    return check(value, what) if b"\\u" in data else value  # an escape may hide a surrogate
 
 
 def load_object(data: bytes, what: str, *, max_bytes: int = MAX_BYTES) -> dict[str, Json]:
@@ -149,17 +149,8 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         if key in answer:
             msg = f"the key {key!r} stands in it twice"
             raise ValueError(msg)
-        _surrogates(key)
-        if isinstance(value, str):
-            _surrogates(value)
         answer[key] = value
     return answer
-
-
-def _surrogates(text: str) -> None:
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        msg = "it holds a lone surrogate"
-        raise ValueError(msg)
 
 
 def _constant(name: str) -> NoReturn:

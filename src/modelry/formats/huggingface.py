@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelry.core import strict_json
 from modelry.core.errors import Invalid
 from modelry.core.model import Findings
+from modelry.formats import foreign_json
 from modelry.formats.folder_files import start_of, text_of
 from modelry.formats.mlflow import MARK as MLFLOW
 from modelry.formats.model_card import card, short
@@ -70,7 +70,7 @@ def _config(files: Mapping[str, SourceFile], name: str) -> dict[str, Json]:
     data = text_of(files[name], _MOST)
     if not any(f'"{sign}"'.encode() in data for sign in signs):
         return {}
-    config = strict_json.load_object(data, name)
+    config = foreign_json.load_object(data, name)
     return config if any(sign in config for sign in signs) else {}
 
 
@@ -97,7 +97,7 @@ def _parameters(
         return found[_WEIGHTS].parameters, []
     if _INDEX not in files:
         return None, []
-    weights = strict_json.load_object(text_of(files[_INDEX], _MOST), _INDEX).get("weight_map")
+    weights = foreign_json.load_object(text_of(files[_INDEX], _MOST), _INDEX).get("weight_map")
     if not isinstance(weights, dict):
         msg = f"{_INDEX} must map every tensor to its file under weight_map"
         raise Invalid(msg, path=_INDEX)

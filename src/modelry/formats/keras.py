@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelry.core import strict_json
 from modelry.core.model import Findings, Signature, TensorSpec
+from modelry.formats import foreign_json
 from modelry.formats.quoting import plain, several
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def describe(archive: Archive) -> Findings | None:
     """Answer class, layers, version and inputs, None where it is not of Keras."""
     if not {_CONFIG, _METADATA} <= archive.entries.keys():
         return None
-    config = strict_json.load_object(archive.small(_CONFIG, _MOST), _CONFIG)
-    metadata = strict_json.load_object(archive.small(_METADATA, _MOST), _METADATA)
+    config = foreign_json.load_object(archive.small(_CONFIG, _MOST), _CONFIG)
+    metadata = foreign_json.load_object(archive.small(_METADATA, _MOST), _METADATA)
     if "class_name" not in config or "keras_version" not in metadata:
         return None
     layers = [one for one in _objects(config) if isinstance(one.get("class_name"), str)]

@@ -44,16 +44,16 @@ class _Reader:
 
     def value(self, depth: int) -> Literal:
         """Read a value."""
-        token = self._take()
-        if token in _CLOSING:  # a bracket
+        word = self._take()
+        if word in _CLOSING:  # a bracket
             if depth > _MAX_DEPTH:
                 self.refuse()
-            return self._row(token, depth) if token in "([" else self._map(depth)
-        if token[:1] in ("'", '"'):
-            return token[1:-1]
-        if token in _WORDS:
-            return _WORDS[token]
-        digits = token.removesuffix("L")  # Python 2 wrote long numbers so
+            return self._row(word, depth) if word in "([" else self._map(depth)
+        if word[:1] in ("'", '"'):
+            return word[1:-1]
+        if word in _WORDS:
+            return _WORDS[word]
+        digits = word.removesuffix("L")  # Python 2 wrote long numbers so
         if not (digits.isascii() and digits.isdigit() and len(digits) < _MAX_DIGITS):
             self.refuse()
         return int(digits)

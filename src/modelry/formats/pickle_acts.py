@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from modelry.formats.forward import Forward
 
 _STOP = ord(".")
+_BETWEEN_CHECKS = 0x3FF
 _PROTO = b"\x80"
 _LAST_PROTOCOL = b"\x05"
 
@@ -34,7 +35,8 @@ def follow(machine: Machine) -> None:
             act(machine)
         else:
             machine.generic(code)
-        machine.check()
+        if not machine.steps & _BETWEEN_CHECKS:
+            machine.check()
 
 
 def opens_pickle(head: bytes) -> bool:

@@ -169,9 +169,9 @@ class Machine:
         self._memo = Memo()
 
     def _top(self) -> object:
-        top = self.pop()
-        self.push(top)
-        return top
+        if len(self._stack) <= (self._marks[-1] if self._marks else 0):
+            self._refuse("it takes more than is on its stack")
+        return self._stack[-1]
 
     def _refuse(self, why: str) -> None:
         msg = f"{why} (byte {self.stream.at:,})"

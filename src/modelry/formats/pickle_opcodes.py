@@ -44,6 +44,8 @@ class Effect(NamedTuple):
 
 def number(stream: Forward, size: int, *, signed: bool = False) -> int:
     """Read a little-endian whole number of `size` bytes."""
+    if size == 1 and not signed:
+        return stream.byte()
     return int.from_bytes(stream.take(size, "a number"), "little", signed=signed)
 
 

@@ -24,9 +24,7 @@ _MAX_DEPTH = 32
 _MAX_EVENTS = 100_000
 _MAX_DIGITS = 18
 _MAX_TEXT = 256 * 1024
-_Loader: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(
-    yaml, "CSafeLoader", yaml.SafeLoader
-)
+_Loader: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _OPENS = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
 _CLOSES = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
 _STANDARD = "tag:yaml.org,2002:"
@@ -73,11 +71,14 @@ def _refuse_bombs(data: bytes, what: str) -> None:
 
 
 def _value(node: yaml.Node, what: str) -> Json:
+    if not node.tag.startswith(_STANDARD) or "python" in node.tag:
+        msg = f"{what} uses the YAML tag {plain(node.tag)!r}; only plain values are read"
+        raise Invalid(msg, what=what)
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, what)
     if isinstance(node, yaml.SequenceNode):
         return [_value(one, what) for one in node.value]
-    return _scalar(node, what)
+    return _scalar(node)
 
 
 def _mapping(node: yaml.MappingNode, what: str) -> dict[str, Json]:
@@ -94,11 +95,8 @@ def _mapping(node: yaml.MappingNode, what: str) -> dict[str, Json]:
     return answer
 
 
-def _scalar(node: yaml.Node, what: str) -> Json:
+def _scalar(node: yaml.Node) -> Json:
     text = str(node.value)
-    if not node.tag.startswith(_STANDARD) or "python" in node.tag:
-        msg = f"{what} uses the YAML tag {plain(node.tag)!r}; only plain values are read"
-        raise Invalid(msg, what=what)
     if len(text) > _MAX_TEXT:
         return plain(text)
     read = _READERS.get(node.tag.removeprefix(_STANDARD))

@@ -97,7 +97,7 @@ class StagingConformance:
     @pytest.mark.parametrize("known", [False, True])
     @pytest.mark.parametrize("size", SIZES)
     def test_published_bytes_are_found_under_their_sha256(
-        self, blobs: Blobs, size: int, known: bool
+        self, blobs: Blobs, size: int, *, known: bool
     ) -> None:
         given = Given("model.bin", some_bytes(size))
         assert keep(blobs, given, known=known) == (File("model.bin", given.sha256, size),)
@@ -144,7 +144,7 @@ class StagingConformance:
 
     @pytest.mark.parametrize("known", [False, True])
     @pytest.mark.parametrize("size", SIZES)
-    def test_equal_files_are_one_blob(self, blobs: Blobs, size: int, known: bool) -> None:
+    def test_equal_files_are_one_blob(self, blobs: Blobs, size: int, *, known: bool) -> None:
         given = [Given(f"{name}.bin", some_bytes(size)) for name in "abcdefgh"]
         files = keep(blobs, *given, known=known)
         assert {file.sha256 for file in files} == {given[0].sha256}
@@ -166,7 +166,7 @@ class StagingConformance:
     @pytest.mark.parametrize("lie", [-1, 1])
     @pytest.mark.parametrize("size", [10, 2 * 1024 * 1024])
     def test_row_36_a_file_of_another_length_than_announced_is_a_conflict(
-        self, blobs: Blobs, size: int, lie: int, known: bool
+        self, blobs: Blobs, size: int, lie: int, *, known: bool
     ) -> None:
         given = Given("model.bin", some_bytes(size), size + lie)
         with pytest.raises(Conflict, match=r"model\.bin"):

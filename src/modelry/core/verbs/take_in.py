@@ -38,8 +38,7 @@ def import_(world: World, stream: BinaryIO, progress: Progress | None) -> Carrie
         wanted = [chain for chain in sorted(parcel.versions | parcel.events)
                   if "/" in chain and not _here(view, chain, parcel.events.get(chain, []))]  # fmt: skip
     with _blobs_staged(world, reader, parcel, progress) as (blobs, size):
-        for chain in wanted:
-            world.store.change(lambda unit, chain=chain: _take_model(world, unit, parcel, chain))  # type: ignore[misc]  # one argument
+        world.store.change(lambda unit: _take_models(world, unit, parcel, wanted))
     versions = sum(len(parcel.versions.get(chain, ())) for chain in wanted)
     events = sum(len(parcel.events[chain]) for chain in wanted)
     return Carried(len(wanted), versions, events, blobs, size)
@@ -142,6 +141,11 @@ class _Incoming:
 
     def open(self) -> BinaryIO:
         return self.member.open()
+
+
+def _take_models(world: World, unit: Unit, parcel: Parcel, chains: Sequence[str]) -> None:
+    for chain in chains:
+        _take_model(world, unit, parcel, chain)
 
 
 def _take_model(world: World, unit: Unit, parcel: Parcel, chain: str) -> None:

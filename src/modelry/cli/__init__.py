@@ -1,0 +1,1 @@
+"""The command line: one command per verb, for people (tables, pages) and for scripts (JSON)."""

@@ -1,0 +1,20 @@
+"""The `modelry` command's way in."""
+
+from __future__ import annotations
+
+import sys
+
+
+def run() -> None:
+    """Run the command line. Imports happen inside, so that Ctrl-C is answered during them too."""
+    try:
+        from modelry.cli.app import app
+
+        app(prog_name="modelry")
+    except KeyboardInterrupt:
+        sys.stderr.write("modelry: interrupted\n")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,123 @@
+"""Every event as a sentence in the past tense. The first word, who did it, is the caller's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from modelry.cli.pages.words import listed, plural, versions
+from modelry.core.events import Event, EventKind, relabels
+from modelry.core.strict_json import Json
+
+_SHORT = 72
+
+
+def deed(event: Event) -> str:
+    """Answer what was done: `promoted version 3 to production, displacing version 2 (archived)`."""
+    return DEEDS[event.kind](event)
+
+
+def _registered(event: Event) -> str:
+    label = str(event.body.get("version", event.number))
+    text = f"registered version {event.number}"
+    text += "" if label == str(event.number) else f" ({label})"
+    return f"{text}, the first of this model" if "model" in event.body else text
+
+
+def _promoted(event: Event) -> str:
+    target = str(event.body.get("to"))
+    return f"promoted version {event.number} to {target}{_displaced(event)}{_emptied(event)}"
+
+
+def _archived(event: Event) -> str:
+    return f"archived version {event.number}{_emptied(event)}"
+
+
+def _rolled_back(event: Event) -> str:
+    target = str(event.body.get("to"))
+    return f"rolled {target} back to version {event.number}{_displaced(event)}{_emptied(event)}"
+
+
+def _displaced(event: Event) -> str:
+    """Say which versions had to make room, and where they went."""
+    places: dict[str, list[int]] = {}
+    for number, _, after in relabels(event):
+        if number != event.number:
+            places.setdefault(after, []).append(number)
+    parts = [f"{versions(numbers)} ({after})" for after, numbers in sorted(places.items())]
+    return f", displacing {listed(parts)}" if parts else ""
+
+
+def _emptied(event: Event) -> str:
+    """Say what else a move did: a stage that names nothing now, or another version."""
+    moves = cast("list[tuple[str, str, int | None, int, int | None]]", event.body.get("moves", []))
+    others = [(name, number) for name, _, number, _, _ in moves if number != event.number]
+    parts = [f"{name} names {f'version {number}' if number else 'nothing'} now"
+             for name, number in others]  # fmt: skip
+    return f"; {listed(parts)}" if parts else ""
+
+
+def _tagged(event: Event) -> str:
+    tags = cast("Mapping[str, str]", event.body.get("tags", {}))
+    what = _subject(event)
+    if not tags:
+        return f"removed the tags of {what}"
+    pairs = [f"{name}={value}" if value else name for name, value in sorted(tags.items())]
+    return f"set the tags of {what}: {_short(', '.join(pairs))}"
+
+
+def _described(event: Event) -> str:
+    text = " ".join(str(event.body.get("description", "")).split())
+    what = _subject(event)
+    if not text:
+        return f"removed the description of {what}"
+    return f"described {what}: “{_short(text)}”"
+
+
+def _subject(event: Event) -> str:
+    return f"version {event.number}" if event.number else "the model"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1].rstrip()}…"
+
+
+def _model_deleted(event: Event) -> str:
+    buried = cast("list[int]", event.body.get("buried", []))
+    return f"deleted the model with its {plural(len(buried), 'version')}"
+
+
+def _imported(event: Event) -> str:
+    last = cast("list[Json]", event.body.get("up_to", []))
+    records = f" and its {plural(last[0], 'record')}" if last and isinstance(last[0], int) else ""
+    return f"imported the model{records} from another registry"
+
+
+def _stages(event: Event) -> str:
+    rows = cast("list[Mapping[str, Json]]", event.body.get("stages_are", []))
+    names = ", ".join(str(row.get("name", "")) for row in rows)
+    return f" with the stages {names}" if names else ""
+
+
+DEEDS: Mapping[EventKind, Callable[[Event], str]] = {
+    EventKind.PROJECT_CREATED: lambda event: f"created the project {event.chain}{_stages(event)}",
+    EventKind.STAGES_CHANGED: lambda event: f"set up the project {event.chain}{_stages(event)}",
+    EventKind.MODEL_CREATED: lambda _: "created the model",
+    EventKind.MODEL_TAGGED: _tagged,
+    EventKind.MODEL_DESCRIBED: _described,
+    EventKind.MODEL_DELETED: _model_deleted,
+    EventKind.MODEL_IMPORTED: _imported,
+    EventKind.REGISTERED: _registered,
+    EventKind.PROMOTED: _promoted,
+    EventKind.ARCHIVED: _archived,
+    EventKind.TAGGED: _tagged,
+    EventKind.DESCRIBED: _described,
+    EventKind.DELETED: lambda event: f"deleted version {event.number}",
+    EventKind.PURGED: lambda event: f"purged the bytes of version {event.number}",
+    EventKind.ROLLED_BACK: _rolled_back,
+    EventKind.ALIAS_SET: lambda e: f"pointed the alias {e.body.get('alias')} at version {e.number}",
+    EventKind.ALIAS_REMOVED: lambda e: (
+        f"removed the alias {e.body.get('alias')} from version {e.number}"
+    ),
+}
+"""A sentence for every kind of event."""
