@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from modelry.blobs.leases import Leases
 from modelry.blobs.local import LocalBlobs
 from modelry.testing.blobs import Given, content, digests, keep, some_bytes
 
@@ -209,6 +210,24 @@ def test_row_48_removing_never_takes_a_blob_from_threads_that_rely_on_it(
             blobs.remove(file.sha256)
         blobs.sweep(0)
     assert failures == []
+
+
+def test_row_48_nobody_comes_to_rely_on_a_blob_between_the_look_at_leases_and_its_removal(
+    blobs: LocalBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = Given("model", b"bytes")
+    keep(blobs, given)
+    other = threading.Thread(target=lambda: keep(blobs, given, known=True))
+
+    def covers(_leases: Leases, _sha256: str) -> bool:
+        other.start()
+        other.join(0.3)  # it would be done by then, if nothing held it up
+        return False
+
+    monkeypatch.setattr(Leases, "covers", covers)
+    assert blobs.remove(given.sha256)
+    other.join()
+    assert content(blobs, given.sha256) == given.data
 
 
 def test_many_processes_may_make_one_store_at_once(root: Path, start: Start) -> None:

@@ -29,22 +29,18 @@ def open_source(file: SourceFile) -> BinaryIO:
 
 @contextmanager
 def reading(file: SourceFile) -> Iterator[BinaryIO]:
-    """Open `file`; raise `Conflict` at the end where it is not what it was at the beginning."""
+    """Open `file`; raise `Conflict` at the end where it is not what it was at the beginning.
+
+    It is opened a second time for that: the first handle would not show that
+    another file was put in its place.
+    """
     with open_source(file) as handle:
         before = _state(handle)
         yield handle
-        after = _state(handle)
-    if before != after:
-        raise changed(file.path)
     if before is not None:
-        _look_again(file, before)
-
-
-def _look_again(file: SourceFile, before: tuple[int, ...]) -> None:
-    """Find out that another file was put in its place: the open one would not show it."""
-    with open_source(file) as handle:
-        if _state(handle) != before:
-            raise changed(file.path)
+        with open_source(file) as again:
+            if _state(again) != before:
+                raise changed(file.path)
 
 
 def _state(handle: BinaryIO) -> tuple[int, ...] | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from modelry.core.errors import Invalid
-from modelry.core.model import Dataset
-from modelry.core.strict_json import Json, loads
+if TYPE_CHECKING:
+    from modelry.core.model import Dataset
+    from modelry.core.strict_json import Json
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d{1,19}", re.ASCII)
@@ -77,6 +77,9 @@ def _metric(name: str, text: str) -> float:
 
 
 def _param(text: str) -> Json:
+    from modelry.core.errors import Invalid
+    from modelry.core.strict_json import loads
+
     try:
         return loads(text.encode(), "the parameter")
     except (Invalid, UnicodeEncodeError):
@@ -88,6 +91,8 @@ def _dataset(text: str) -> str | Dataset:
     if not equals or "://" in name:
         return text
     from pathlib import Path
+
+    from modelry.core.model import Dataset
 
     if Path(text).exists():
         return text

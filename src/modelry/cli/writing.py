@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
-
-from modelry.core.errors import Conflict
 
 
 @contextmanager
@@ -19,7 +16,7 @@ def whole_file(path: Path, *, force: bool) -> Iterator[BinaryIO]:
     Raises `Conflict` where something is there already, unless `force`.
     """
     _refuse_existing(path, force=force)
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    aside = path.with_name(f".{path.name}.{os.urandom(4).hex()}.partial")
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(aside, flags, 0o666)
     try:
@@ -36,6 +33,8 @@ def whole_file(path: Path, *, force: bool) -> Iterator[BinaryIO]:
 
 
 def _refuse_existing(path: Path, *, force: bool) -> None:
+    from modelry.core.errors import Conflict
+
     if path.is_dir():
         msg = f"{path} is a folder; name the file to write"
         raise Conflict(msg, path=str(path))

@@ -118,8 +118,10 @@ class FileFormat(Protocol):
         """Say whether a file that begins with `head` (up to 4,096 bytes) is of this kind."""
         ...
 
-    def read(self, file: SourceFile) -> Findings:
+    def read(self, file: SourceFile) -> Findings | None:
         """Answer what the file says of itself, in bounded memory, executing nothing.
+
+        None means that a closer look shows it to be something else.
 
         Raises `Invalid` where its header lies or is broken.
         """
