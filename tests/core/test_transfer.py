@@ -6,11 +6,14 @@ import json
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from modelry.core.errors import Conflict, Corrupt, Invalid, NotFound, RegistryError
+from modelry.core.events import GENESIS, Event, EventKind, hash_of
 from modelry.core.registry import Registry
+from modelry.core.strict_json import dumps
 from modelry.core.verbs.audit import Checkpoint
 from modelry.core.verbs.world import World
 from modelry.stores.memory import MemoryStore
@@ -278,6 +281,88 @@ def test_row_17_18_19_20_36_a_changed_archive_is_refused_and_nothing_is_kept(
         (other.import_ if how == "import" else other.restore)(stream)
     assert not other.models()
     assert not other.checkpoint().heads
+
+
+def forged(archive: bytes, change: Callable[[dict[str, Any]], None]) -> io.BytesIO:
+    """Change the records of an archive and give every chain hashes that fit again."""
+    records = [json.loads(line) for line in dict(members(io.BytesIO(archive)))["records.jsonl"]
+               .splitlines()]  # fmt: skip
+    last: dict[str, str] = {}
+    for record in records:
+        change(record)
+        if record["record"] == "event":
+            facts = {key: value for key, value in record.items() if key not in {"record", "hash"}}
+            facts |= {"prev": last.get(record["chain"], GENESIS), "kind": EventKind(record["kind"])}
+            record["prev"] = facts["prev"]
+            record["hash"] = last[record["chain"]] = hash_of(Event(**facts, hash=""))
+    text = b"".join(dumps(record).encode() + b"\n" for record in records)
+    return repacked([(name, text if name == "records.jsonl" else data)
+                     for name, data in members(io.BytesIO(archive))])  # fmt: skip
+
+
+def nothing(record: dict[str, Any]) -> None:
+    del record
+
+
+def body(key: str, value: object, *, seq: int = 4) -> Callable[[dict[str, Any]], None]:
+    def change(record: dict[str, Any]) -> None:
+        if record.get("chain") == "default/m" and record["seq"] == seq:
+            record["body"][key] = value
+
+    return change
+
+
+def fact(key: str, value: object, *, seq: int = 1) -> Callable[[dict[str, Any]], None]:
+    def change(record: dict[str, Any]) -> None:
+        if record.get("chain") == "default/m" and record["seq"] == seq:
+            record[key] = value
+
+    return change
+
+
+FORGERIES: dict[str, Callable[[dict[str, Any]], None]] = {
+    "an actor that clears the screen": fact("actor", "\x1b[2J"),
+    "a comment that reads backwards": body("comment", "a\u202eb"),
+    "a key that hides": body("\x07", 1),
+    "stages that are none": body("stages", 7, seq=6),
+    "a stage that is unknown": body("stages", [[1, "none", "moon"]], seq=6),
+    "a pointer to nothing": body("moves", [["production", "stage", 99, 4, None]], seq=6),
+    "a pointer to a deleted version": body("moves", [["production", "stage", 3, 4, None]], seq=6),
+    "moves that are none": body("moves", [[1]]),
+    "no beginning": body("model", None, seq=1),
+    "the beginning of another": body("model", {"name": "x", "description": "", "tags": {}}, seq=1),
+    "tags that are none": body("tags", {"\t": "x"}, seq=1),
+    "tags that are a list": body("tags", 3, seq=10),
+    "a number of a version that is not there": fact("number", 77),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+@pytest.mark.parametrize("how", ["import", "restore"])
+def test_a_forged_history_with_true_hashes_is_refused_where_it_makes_no_sense(
+    archive: bytes, other: Registry, forgery: str, how: str
+) -> None:
+    stream = forged(archive, FORGERIES[forgery])
+    with pytest.raises(RegistryError):
+        (other.import_ if how == "import" else other.restore)(stream)
+    assert not other.models()
+    assert not other.checkpoint().heads
+
+
+def test_a_forgery_that_changes_nothing_is_taken(archive: bytes, other: Registry) -> None:
+    assert other.import_(forged(archive, nothing)).models == 4
+    assert not other.audit().problems
+
+
+def test_a_document_with_the_digest_of_other_files_is_refused(
+    archive: bytes, other: Registry
+) -> None:
+    def change(record: dict[str, Any]) -> None:
+        if record["record"] == "version":
+            record["document"] = record["document"].replace('["model.bin"', '["renamed"')
+
+    with pytest.raises(Invalid, match="does not have the digest of its files"):
+        other.import_(forged(archive, change))
 
 
 def test_a_repacked_archive_is_taken_when_nothing_was_changed(

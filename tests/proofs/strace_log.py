@@ -64,9 +64,10 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command under strace, which writes `log`."""
     words = [need_strace(), "-f", "-y", "-xx", "-s", "100000000", "-o", str(log), *options]
-    return subprocess.run(
-        [*words, *command], capture_output=True, text=True, timeout=seconds, check=False
-    )
+    return subprocess.run(  # the same calls in every run
+        [*words, *command], capture_output=True, text=True, timeout=seconds, check=False,
+        env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
 
 
 def read(log: Path) -> Iterator[Call]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -34,7 +35,7 @@ app = typer.Typer(
     "Exit codes: 0 done, 1 refused or failed, 2 wrong usage.",
 )
 
-_COMMANDS = {
+_COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Versions": {
         "register": register.register, "use": files.use, "show": models.show,
         "models": models.models, "versions": models.versions, "search": models.search,
@@ -74,6 +75,7 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback has
 @app.callback()
 def root(
     ctx: typer.Context,
+    *,
     uri: Annotated[
         str | None,
         typer.Option(

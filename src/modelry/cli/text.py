@@ -8,7 +8,7 @@ _BIDI = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"
 
 
 def clean(text: object) -> str:
-    """Answer `text` with what would steer a terminal written out (`\\x1b`); lines stay lines."""
+    """Answer `text` with what would steer a terminal written out; lines stay lines."""
     given = str(text)
     if given.isprintable():
         return given

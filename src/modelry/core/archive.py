@@ -205,9 +205,6 @@ class _Window(io.RawIOBase):
         self._stream = stream
         self._start, self._size, self._at = start, size, 0
 
-    def readable(self) -> bool:
-        return True
-
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what callers give
         self._stream.seek(self._start + self._at)
         data = self._stream.read(min(len(buffer), self._size - self._at))

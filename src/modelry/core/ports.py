@@ -187,14 +187,18 @@ class Blobs(Protocol):
     ) -> AbstractContextManager[Staged]:
         """Read, hash and keep `files`, in parallel and in bounded memory.
 
-        Where `known_size(size)` is true a file is hashed first, and not
-        written when its blob is already here. Raises `Conflict` where a file
+        Where `known_size(size)` is true, or the file is small, it is hashed
+        first, and not written when its blob is already here. `known_size` is
+        called from the caller's thread. Raises `Conflict` where a file
         changes while it is read, `Unavailable` where the disk is full or fails.
         """
         ...
 
-    def hold(self, digests: Iterable[str]) -> AbstractContextManager[None]:
-        """Lease existing blobs: they are not removed while the context is open."""
+    def hold(self, digests: Iterable[str] | None = None) -> AbstractContextManager[None]:
+        """Lease blobs: they are not removed while the context is open.
+
+        None leases all there are and all that come.
+        """
         ...
 
     def size(self, sha256: str) -> int | None:
@@ -238,6 +242,14 @@ class Shelf(Protocol):
         nothing in it changed. Writing there cannot reach the registry's bytes.
         Raises `Corrupt` naming the file whose blob is missing or changed, and
         `Conflict` where `to` holds something else.
+        """
+        ...
+
+    def tidy(self, keep: Callable[[str], bool]) -> int:
+        """Drop folders that no caller wants any more, and answer the bytes that were freed.
+
+        `keep(digest)` says whether the folder of a version's digest stays. A
+        folder in which its user changed something is never touched.
         """
         ...
 
@@ -339,6 +351,10 @@ class View(Protocol):
 
     def known_size(self, size: int) -> bool:
         """Say whether some version has a file of this size."""
+        ...
+
+    def has_content(self, digest: str) -> bool:
+        """Say whether some version that was not purged has this digest (`sha256:...`)."""
         ...
 
     def named(self, digests: Iterable[str]) -> frozenset[str]:

@@ -311,6 +311,8 @@ class StoreConformance(SearchConformance):
         store.change(lambda unit: unit.purge(model, 1, 5))
         with store.read() as view:
             assert view.named([first, second]) == {second}
+            assert not view.has_content(some_version(model, 1).digest)
+            assert view.has_content(some_version(model, 2).digest)
             assert not view.known_size(11)
             assert next(iter(view.every_version(model))).purged == 5
 

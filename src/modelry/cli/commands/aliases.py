@@ -12,6 +12,7 @@ from modelry.cli.session import print_json, session
 
 def alias(  # noqa: PLR0913 - both forms of the verb
     ctx: typer.Context,
+    *,
     model: ModelName,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The alias.", show_default=False)],
     ref: Annotated[

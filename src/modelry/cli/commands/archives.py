@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def backup(
-    ctx: typer.Context, file: NewFile, force: Force = False, as_json: AsJson = False
+    ctx: typer.Context, *, file: NewFile, force: Force = False, as_json: AsJson = False
 ) -> None:
     """Write the whole registry, consistent while others write, into one file."""
     _write(session(ctx), file, None, "backed up", force=force, as_json=as_json)
@@ -27,6 +27,7 @@ def backup(
 
 def export(
     ctx: typer.Context,
+    *,
     file: NewFile,
     model: Annotated[
         str | None,
@@ -45,7 +46,7 @@ def export(
 
 
 def restore(
-    ctx: typer.Context, file: GivenFile, checkpoint: Checkpoint = None, as_json: AsJson = False
+    ctx: typer.Context, *, file: GivenFile, checkpoint: Checkpoint = None, as_json: AsJson = False
 ) -> None:
     """Fill this registry, which must be empty, from a backup, exactly as it was."""
     seen = read_checkpoint(checkpoint)
@@ -55,7 +56,7 @@ def restore(
     _tell(here, f"restored from {file}", carried, file, as_json=as_json)
 
 
-def import_(ctx: typer.Context, file: GivenFile, as_json: AsJson = False) -> None:
+def import_(ctx: typer.Context, *, file: GivenFile, as_json: AsJson = False) -> None:
     """Take in the models of an export, verified; what is here already is passed over."""
     here = session(ctx)
     with here.registry() as registry, Meter(color=here.color) as meter, file.open("rb") as stream:

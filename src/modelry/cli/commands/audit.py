@@ -23,6 +23,7 @@ audit = typer.Typer(help="Verify the records, and keep proof of them.", rich_mar
 @audit.command("verify")
 def verify_records(
     ctx: typer.Context,
+    *,
     model: Annotated[
         str | None,
         typer.Argument(
@@ -55,7 +56,7 @@ def verify_records(
 
 @audit.command("checkpoint")
 def write_checkpoint(
-    ctx: typer.Context, file: NewFile, force: Force = False, as_json: AsJson = False
+    ctx: typer.Context, *, file: NewFile, force: Force = False, as_json: AsJson = False
 ) -> None:
     """Write the last record of every chain to a file, to be kept elsewhere."""
     from modelry.core.verbs.audit import checkpoint_to_text

@@ -17,6 +17,7 @@ from modelry.cli.session import fail_on, print_json, session
 
 def use(
     ctx: typer.Context,
+    *,
     ref: ModelOrRef,
     to: Annotated[
         Path | None, typer.Option("--to", metavar="DIR", help="A folder to bring the files to.")
@@ -40,6 +41,7 @@ def use(
 
 def verify(
     ctx: typer.Context,
+    *,
     ref: Annotated[
         str | None,
         typer.Argument(

@@ -12,12 +12,14 @@ from modelry.cli.session import note, print_json, session
 from modelry.cli.when import moment_of
 
 if TYPE_CHECKING:
+    from modelry.core.names import Ref
     from modelry.core.registry import Registry
     from modelry.core.verbs.look import History
 
 
 def history(  # noqa: PLR0913 - a list has this many choices
     ctx: typer.Context,
+    *,
     ref: ModelOrRef,
     as_of: Annotated[
         str | None,
@@ -32,30 +34,33 @@ def history(  # noqa: PLR0913 - a list has this many choices
     as_json: AsJson = False,
 ) -> None:
     """Tell what happened to a model or a version, newest first."""
+    from modelry.core.names import parse_ref
+
     at = None if as_of is None else moment_of(as_of)
     here = session(ctx)
     with here.registry() as registry:
         found = registry.history(ref, as_of=at, limit=limit, cursor=cursor)
-        labels = {} if as_json else _labels(registry, ref, found)
+        parsed = parse_ref(ref)
+        labels = {} if as_json else _labels(registry, parsed, found)
+        stages = [each.name for each in registry.stages(parsed.project).stages]
     if as_json:
         print_json(_document(found))
         return
     from modelry.cli.pages.history import history_page
 
-    history_page(here.sheet(), ref, found, labels)
+    history_page(here.sheet(), ref, found, labels, stages)
     if found.next is not None:
         note(f"there is more; go on with --cursor {found.next}")
 
 
-def _labels(registry: Registry, ref: str, found: History) -> dict[int, str]:
+def _labels(registry: Registry, ref: Ref, found: History) -> dict[int, str]:
     """Answer the labels of the versions that pointers name; a deleted one has none."""
     from modelry.core.errors import NotFound
-    from modelry.core.names import parse_ref
 
-    parsed, labels = parse_ref(ref), dict[int, str]()
+    labels: dict[int, str] = {}
     for number in set(found.pointers.values()):
         try:
-            labels[number] = registry.resolve(str(parsed.at(number))).version
+            labels[number] = registry.resolve(str(ref.at(number))).version
         except NotFound:
             continue
     return labels
@@ -75,6 +80,7 @@ def _document(found: History) -> dict[str, object]:
 
 def compare(
     ctx: typer.Context,
+    *,
     refs: Annotated[
         list[str],
         typer.Argument(

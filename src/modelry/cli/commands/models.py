@@ -20,6 +20,7 @@ _PAGE = 1000
 
 def models(
     ctx: typer.Context,
+    *,
     project: InProject = None,
     limit: Limit = 100,
     cursor: Cursor = None,
@@ -45,6 +46,7 @@ def models(
 
 def versions(  # noqa: PLR0913 - a list has this many choices
     ctx: typer.Context,
+    *,
     model: ModelName,
     stage: Annotated[
         str | None,
@@ -80,6 +82,7 @@ def versions(  # noqa: PLR0913 - a list has this many choices
 
 def search(  # noqa: PLR0913 - a list has this many choices
     ctx: typer.Context,
+    *,
     query: Annotated[
         str,
         typer.Argument(
@@ -119,6 +122,7 @@ def search(  # noqa: PLR0913 - a list has this many choices
 
 def show(
     ctx: typer.Context,
+    *,
     ref: ModelOrRef,
     environment: Annotated[
         bool, typer.Option("--environment", help="List the packages it was made with.")

@@ -13,7 +13,7 @@ project = typer.Typer(help="List and make projects.", rich_markup_mode=None)
 
 
 @project.command("list")
-def list_projects(ctx: typer.Context, as_json: AsJson = False) -> None:
+def list_projects(ctx: typer.Context, *, as_json: AsJson = False) -> None:
     """List projects."""
     here = session(ctx)
     with here.registry() as registry:
@@ -29,6 +29,7 @@ def list_projects(ctx: typer.Context, as_json: AsJson = False) -> None:
 @project.command("create")
 def create_project(
     ctx: typer.Context,
+    *,
     name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
     as_json: AsJson = False,
 ) -> None:

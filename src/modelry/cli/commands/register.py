@@ -23,6 +23,7 @@ Pairs = list[str]
 
 def register(  # noqa: PLR0913 - a version has this many facts
     ctx: typer.Context,
+    *,
     model: ModelName,
     path: Annotated[
         Path, typer.Argument(metavar="PATH", help="The file or folder.", show_default=False)

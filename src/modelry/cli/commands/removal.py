@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 def delete(
     ctx: typer.Context,
+    *,
     ref: ModelOrRef,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     comment: Comment = "",
@@ -70,7 +71,7 @@ def _ask(question: str) -> None:
 
 
 def purge(
-    ctx: typer.Context, ref: RefText, comment: Comment = "", as_json: AsJson = False
+    ctx: typer.Context, *, ref: RefText, comment: Comment = "", as_json: AsJson = False
 ) -> None:
     """Free the bytes of a deleted version; number, label and history stay."""
     here = session(ctx)
@@ -81,6 +82,7 @@ def purge(
 
 def gc(
     ctx: typer.Context,
+    *,
     grace: Annotated[
         str,
         typer.Option("--grace", metavar="TIME", help="Leave younger blobs: 3600, 30m, 1h, 7d."),

@@ -20,6 +20,7 @@ stages = typer.Typer(help="Look at and change the stages of a project.", rich_ma
 
 def promote(  # noqa: PLR0913 - what, where to, why, and under which conditions
     ctx: typer.Context,
+    *,
     ref: RefText,
     stage: StageName,
     comment: Comment = "",
@@ -44,14 +45,13 @@ def promote(  # noqa: PLR0913 - what, where to, why, and under which conditions
     """Move a version into a stage, which names it from then on."""
     here = session(ctx)
     with here.registry() as registry:
-        version = registry.promote(
-            ref, stage, comment=comment, displace=displace, expect=expect
-        )
+        version = registry.promote(ref, stage, comment=comment, displace=displace, expect=expect)
     _tell(here, version, f"{version.ref} is in {version.stage} now", as_json=as_json)
 
 
 def rollback(
     ctx: typer.Context,
+    *,
     model: ModelName,
     stage: Annotated[
         str | None,
@@ -74,7 +74,7 @@ def rollback(
 
 
 def archive(
-    ctx: typer.Context, ref: RefText, comment: Comment = "", as_json: AsJson = False
+    ctx: typer.Context, *, ref: RefText, comment: Comment = "", as_json: AsJson = False
 ) -> None:
     """Retire a version; a stage that named it names nothing then."""
     here = session(ctx)
@@ -96,6 +96,7 @@ def _tell(here: Session, version: Version, text: str, *, as_json: bool) -> None:
 @stages.command("show")
 def show_stages(
     ctx: typer.Context,
+    *,
     project: Annotated[str, typer.Argument(metavar="[PROJECT]")] = "default",
     as_json: AsJson = False,
 ) -> None:
@@ -109,6 +110,7 @@ def show_stages(
 @stages.command("set")
 def set_stages(
     ctx: typer.Context,
+    *,
     file: GivenFile,
     project: Annotated[str, typer.Option("--project", metavar="NAME")] = "default",
     as_json: AsJson = False,

@@ -13,6 +13,7 @@ from modelry.cli.session import Session, print_json, session
 
 def tag(
     ctx: typer.Context,
+    *,
     ref: ModelOrRef,
     pairs: Annotated[
         list[str] | None,
@@ -36,6 +37,7 @@ def tag(
 
 def describe(
     ctx: typer.Context,
+    *,
     ref: ModelOrRef,
     text: Annotated[
         str, typer.Argument(metavar="TEXT", help="The description.", show_default=False)
@@ -65,4 +67,4 @@ def _show(here: Session, ref: str, what: str, *, as_json: bool) -> None:
         return
     shown = ", ".join(f"{key}={value}" if value else key for key, value in sorted(tags.items()))
     now = (shown or "none") if what == "tags" else (description or "none")
-    here.sheet().paragraph(f"{name}: {what} {now}", hang=2)
+    here.sheet().paragraph(f"{what} of {name}: {now}", hang=2)

@@ -22,11 +22,9 @@ def registered_card(sheet: Sheet, version: Version, *, again: bool) -> None:
         ("Found", _found(version)),
         ("Size", f"{words.size(version.size)} in {words.plural(len(version.files), 'file')}"),
         ("Warning", _warning(version)),
+        ("Next", f"modelry show {version.ref}" if again or version.stage != "none" else (
+            f"modelry promote {version.ref} production")),
     ])  # fmt: skip
-    if version.stage == "none":
-        sheet.line(Text.assemble(("Next  ", "dim"), f"modelry promote {version.ref} production"))
-    else:
-        sheet.line(Text.assemble(("Next  ", "dim"), f"modelry show {version.ref}"))
 
 
 def _found(version: Version) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from rich.text import Text
 
@@ -16,6 +17,9 @@ _CELL = 12
 _NAME = 12
 _MARK = " ★"
 _DIGEST = 12
+_FILES_SHOWN = 10
+
+T = TypeVar("T")
 
 
 def comparison_page(sheet: Sheet, comparison: Comparison) -> None:
@@ -50,7 +54,7 @@ def _blocks(width: int, comparison: Comparison) -> list[tuple[int, ...]]:
 
 def _widest(comparison: Comparison, at: int) -> int:
     values = [_metric(row, at).cell_len for row in comparison.metrics]
-    return max(values + [len(comparison.versions[at].ref)])
+    return max([*values, len(comparison.versions[at].ref)])
 
 
 def _block(sheet: Sheet, comparison: Comparison, block: Sequence[int]) -> None:
@@ -64,16 +68,30 @@ def _block(sheet: Sheet, comparison: Comparison, block: Sequence[int]) -> None:
     parts = {
         "Metrics": [[flat(row.name), *(_metric(row, at) for at in block)]
                     for row in comparison.metrics],
-        "Parameters": [[flat(name), *(_param(values[at]) for at in block)]
-                       for name, values in comparison.params.items()],
-        "Files": [[flat(name), *(_file(values[at]) for at in block)]
-                  for name, values in comparison.files.items()],
+        "Parameters": [[flat(name), *map(_param, values)]
+                       for name, values in _different(comparison.params, block)],
+        "Files": [[flat(name), *map(_file, values)]
+                  for name, values in _different(comparison.files, block)],
     }  # fmt: skip
+    hidden = len(parts["Files"]) - _FILES_SHOWN
+    del parts["Files"][_FILES_SHOWN:]
     for title, part in parts.items():
         if part:
             empty = [Text() for _ in block]
             rows += [[Text(), *empty], [Text(title, "bold"), *empty], *part]
     sheet.table([Column("", 9, _NAME), *(Column("", 8, _CELL) for _ in block)], rows)
+    if hidden > 0:
+        sheet.line(f"... and {words.plural(hidden, 'more file')}", "dim")
+
+
+def _different(
+    rows: Mapping[str, tuple[T, ...]], block: Sequence[int]
+) -> Iterator[tuple[str, list[T]]]:
+    """Answer the rows in which the versions of this block differ."""
+    for name, values in rows.items():
+        shown = [values[at] for at in block]
+        if any(value != shown[0] for value in shown):
+            yield name, shown
 
 
 def _metric(row: MetricRow, at: int) -> Text:

@@ -48,7 +48,9 @@ def pointers(found: Sequence[Pointer]) -> Text:
     return line
 
 
-def versions_table(sheet: Sheet, found: Iterable[Version], *, of_one_model: bool) -> None:
+def versions_table(
+    sheet: Sheet, found: Iterable[Version], *, of_one_model: bool, indent: int = 0
+) -> None:
     """Print one version per line, newest or best first, as they come."""
     rows = [_version_row(sheet, each, of_one_model=of_one_model) for each in found]
     columns = [
@@ -62,7 +64,7 @@ def versions_table(sheet: Sheet, found: Iterable[Version], *, of_one_model: bool
         Column("AUTHOR", 1, 6),
         Column("CREATED", 4),
     ]
-    sheet.table(columns, rows)
+    sheet.table(columns, rows, indent)
 
 
 def _version_row(sheet: Sheet, version: Version, *, of_one_model: bool) -> tuple[Text, ...]:

@@ -30,11 +30,10 @@ def model_page(
         _pointers(sheet, summary, named)
     if latest:
         sheet.section("Latest versions")
-        sheet.line()
-        versions_table(sheet, latest, of_one_model=True)
+        versions_table(sheet, latest, of_one_model=True, indent=INDENT)
         hidden = summary.versions - len(latest)
         if hidden > 0:
-            sheet.line(f"... and {hidden:,} more: modelry versions {model.full_name}", "dim")
+            sheet.line(f"  ... and {hidden:,} more: modelry versions {model.full_name}", "dim")
     if model.tags:
         sheet.section("Tags")
         rows = [(flat(name), flat(value)) for name, value in sorted(model.tags.items())]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -34,11 +34,20 @@ class Sheet:
 
     def paragraph(self, text: Cell, *, indent: int = 0, hang: int = 0, style: str = "") -> None:
         """Print text wrapped at words; the lines after the first go in by `hang` more."""
-        whole = as_text(text, style)
-        room = max(20, self.width - indent - hang)
-        for at, part in enumerate(whole.wrap(self._console, min(room, _READABLE))):
-            part.rstrip()
+        room = min(self.width - indent - hang, _READABLE)
+        for at, part in enumerate(self._wrapped(as_text(text, style), room)):
             self.line(Text(" " * (indent + (hang if at else 0))).append_text(part))
+
+    def beside(self, lead: Text, text: Cell) -> None:
+        """Print `lead` and beside it text wrapped at words, which stays beside it."""
+        column = lead.cell_len
+        for at, part in enumerate(self._wrapped(as_text(text), self.width - column)):
+            self.line(Text.assemble(lead if not at else " " * column, part))
+
+    def _wrapped(self, text: Text, room: int) -> Iterator[Text]:
+        for part in text.wrap(self._console, max(20, room)):
+            part.rstrip()
+            yield part
 
     def title(self, text: str, aside: Cell = "") -> None:
         """Begin a page."""
@@ -58,9 +67,13 @@ class Sheet:
         present = [(name, as_text(value)) for name, value in facts]
         for name, value in present:
             if value.plain:
-                label = Text(" " * INDENT + name.ljust(_LABEL), style="dim")
-                line = Text.assemble(label, value)
-                self.paragraph(line, hang=INDENT + _LABEL)
+                self.beside(Text(" " * INDENT + name.ljust(_LABEL), style="dim"), value)
+
+    def cut(self, value: str) -> Text:
+        """Answer text that is shortened where it does not fit beside a fact's name."""
+        text = as_text(value)
+        text.truncate(self.width - INDENT - _LABEL, overflow="ellipsis")
+        return text
 
     def table(
         self, columns: Sequence[Column], rows: Sequence[Sequence[Cell]], indent: int = 0

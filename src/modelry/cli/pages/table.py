@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
 
 GAP = 2
-_LEAST = 8
+_COMFORT = 24
+_SPARE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,31 +29,35 @@ def fit(columns: Sequence[Column], rows: Sequence[Sequence[Text]], room: int) ->
     table = [heads, *rows]
     widths = [max(row[at].cell_len for row in table) for at in range(len(columns))]
     kept = [at for at in range(len(columns)) if any(row[at].plain for row in rows)] or [0]
-    while len(kept) > 1 and _least(columns, widths, kept) > room:
-        kept.remove(min(kept, key=lambda at: (columns[at].worth, -at)))
-    _shorten(columns, widths, kept, room)
+    comfort = [min(width, _COMFORT) for width in widths]
+    floors = [width if column.least is None else min(width, column.least)
+              for column, width in zip(columns, widths, strict=True)]  # fmt: skip
+    _drop(columns, kept, [max(pair) for pair in zip(comfort, floors, strict=True)], room, _SPARE)
+    _drop(columns, kept, floors, room, math.inf)
+    _shorten(widths, kept, floors, room)
     for row in table if any(column.title for column in columns) else rows:
         yield _line(columns, row, widths, kept)
 
 
-def _least(columns: Sequence[Column], widths: Sequence[int], kept: Sequence[int]) -> int:
-    return sum(_floor(columns[at], widths[at]) for at in kept) + GAP * (len(kept) - 1)
-
-
-def _floor(column: Column, width: int) -> int:
-    return width if column.least is None else min(width, column.least)
-
-
-def _shorten(
-    columns: Sequence[Column], widths: list[int], kept: Sequence[int], room: int
+def _drop(
+    columns: Sequence[Column], kept: list[int], needs: Sequence[int], room: int, spare: float
 ) -> None:
+    """Take columns worth `spare` or less away, the least first, until the others fit."""
+    while sum(needs[at] for at in kept) + GAP * (len(kept) - 1) > room:
+        least = min(kept, key=lambda at: (columns[at].worth, -at))
+        if columns[least].worth > spare or len(kept) == 1:
+            return
+        kept.remove(least)
+
+
+def _shorten(widths: list[int], kept: Sequence[int], floors: Sequence[int], room: int) -> None:
+    """Shorten whichever column is the longest until they fit."""
     excess = sum(widths[at] for at in kept) + GAP * (len(kept) - 1) - room
-    for at in sorted(kept, key=lambda at: (columns[at].worth, -at)):
-        taken = min(max(excess, 0), widths[at] - _floor(columns[at], widths[at]))
-        widths[at] -= taken
-        excess -= taken
-    if excess > 0:
-        widths[kept[0]] = max(_LEAST, widths[kept[0]] - excess)
+    while excess > 0:
+        longer = [at for at in kept if widths[at] > floors[at]] or [kept[0]]
+        longest = max(longer, key=lambda at: widths[at])
+        widths[longest] -= 1
+        excess -= 1
 
 
 def _line(

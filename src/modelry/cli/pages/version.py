@@ -28,7 +28,7 @@ def version_page(
         sheet.line()
         sheet.paragraph(version.description)
     sheet.line()
-    sheet.facts([*_nature(version), *_origin(sheet, version, environment)])
+    sheet.facts([*_nature(sheet, version), *_origin(sheet, version, environment)])
     if version.findings is not None:
         _findings(sheet, version.findings)
     _maps(sheet, version)
@@ -48,7 +48,7 @@ def standing(version: Version) -> Text:
     return Text.assemble(where, f" · {names}") if names else where
 
 
-def _nature(version: Version) -> list[tuple[str, Cell]]:
+def _nature(sheet: Sheet, version: Version) -> list[tuple[str, Cell]]:
     found = version.findings
     made = f" ({found.framework})" if found and found.framework not in {None, found.format} else ""
     what = f"{found.format}{made}" if found else "unknown: no format recognises it"
@@ -59,7 +59,7 @@ def _nature(version: Version) -> list[tuple[str, Cell]]:
         ("Format", what),
         ("Parameters", "" if count is None else words.many(count)),
         ("Size", f"{words.size(version.size)} in {held}{gone}"),
-        ("Digest", version.digest),
+        ("Digest", sheet.cut(version.digest)),
     ]
 
 
@@ -104,12 +104,10 @@ def _findings(sheet: Sheet, found: Findings) -> None:
         _more(sheet, len(found.details) - len(shown), "detail")
     if found.signature is not None and (found.signature.inputs or found.signature.outputs):
         sheet.section("Signature")
-        rows = [
-            *_specs("input", found.signature.inputs),
-            *_specs("output", found.signature.outputs),
-        ]
+        specs = _specs("input", found.signature.inputs)
+        specs += _specs("output", found.signature.outputs)
         columns = [Column("", 9), Column("", 8, 12), Column("", 7, 6), Column("", 6, 6)]
-        sheet.table(columns, rows, INDENT)
+        sheet.table(columns, specs, INDENT)
 
 
 def _specs(kind: str, specs: Sequence[TensorSpec]) -> list[tuple[Text, ...]]:

@@ -34,10 +34,10 @@ class Carried:
 
 def export(world: World, stream: BinaryIO, ref: Ref | None, progress: Progress | None) -> Carried:
     """Write the whole registry, or one model, with its history and bytes to `stream`."""
-    with world.store.snapshot() as view:
+    with world.blobs.hold(), world.store.snapshot() as view:
         models = [living_model(view, ref)] if ref else list(_models(view))
         blobs = _blobs(view, models)
-        with world.blobs.hold(blobs), tempfile.TemporaryFile() as spool:
+        with tempfile.TemporaryFile() as spool:
             writer = ArchiveWriter(stream, {"whole": ref is None, "at": world.clock.now()})
             counts = {"version": 0, "event": 0}
             writer.records(

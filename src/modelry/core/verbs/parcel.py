@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from modelry.core.archive import ArchiveReader
+from modelry.core.archive import MAX_RECORD, ArchiveReader
+from modelry.core.draft import checked_metrics
 from modelry.core.errors import Invalid
 from modelry.core.events import Event, EventKind, Head, model_chain, verify_chain
 from modelry.core.model import Version
-from modelry.core.names import check_model, check_path, check_project
+from modelry.core.names import check_label, check_model, check_path, check_project, check_text
 from modelry.core.sealing import digest_of, document, open_document, sha256_of
 from modelry.core.strict_json import Json, load_object
 
@@ -68,15 +70,32 @@ def _version(text: str) -> Version:
     )
     check_project(version.project)
     check_model(version.name)
+    check_label(version.version)
     for file in version.files:
         check_path(file.path)
+    checked_metrics(version.metrics)
+    _refuse_hidden(json.loads(text))
     if digest_of(version.files) != version.digest or document(version) != text:
         msg = f"{version.ref} does not have the digest of its files"
         raise ValueError(msg)
     return version
 
 
+def _refuse_hidden(value: Json) -> None:
+    """Refuse text that a terminal or a page would show as something else."""
+    if isinstance(value, str):
+        check_text(value, "a text of the archive", MAX_RECORD)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            _refuse_hidden(key)
+            _refuse_hidden(item)
+    elif isinstance(value, Sequence):
+        for item in value:
+            _refuse_hidden(item)
+
+
 def _event(each: Mapping[str, Json]) -> Event:
+    _refuse_hidden(each)
     body = each["body"]
     if not isinstance(body, dict):
         msg = "an event has no body"

@@ -104,7 +104,13 @@ def collect(world: World, grace: float, progress: Progress | None) -> Collected:
         seen += _size(batch)
         if progress is not None:
             progress("looking for blobs that nobody names", seen, seen)
+    freed += world.shelf.tidy(lambda digest: _has_content(world, digest))
     return Collected(blobs, freed + world.blobs.sweep(grace))
+
+
+def _has_content(world: World, digest: str) -> bool:
+    with world.store.read() as view:
+        return view.has_content(digest)
 
 
 def _size(batch: Sequence[BlobInfo]) -> int:

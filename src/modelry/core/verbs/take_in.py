@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO, cast
 
 from modelry.core.archive import ArchiveReader, BlobMember
+from modelry.core.draft import checked_tags
 from modelry.core.errors import Conflict, Invalid
 from modelry.core.events import Event, EventKind
 from modelry.core.lifecycle import lifecycle_from_json
@@ -180,21 +181,30 @@ def _take_all(unit: Unit, parcel: Parcel, checkpoint: Checkpoint | None) -> None
 
 def _fold(unit: Unit, parcel: Parcel, chain: str) -> Model:
     """Replay a model's history into the unit."""
-    events, versions = parcel.events[chain], parcel.versions.get(chain, {})
+    events = parcel.events[chain]
     model = unit.add_model(_born(chain, events[0]))
     for event in events:
         if event.kind is EventKind.REGISTERED:
-            version = versions.get(event.number or 0)
-            if version is None or sha256_of(document(version)) != event.body.get("sealed"):
-                msg = f"the archive lacks version {event.number} of {chain} as it was sealed"
-                raise Invalid(msg, model=chain, number=event.number)
-            text = parcel.environments.get(version.environment, "")
-            unit.add_environment(version.environment, text)
-            unit.add_version(model, as_registered(version, event))
-        unit.append(event)
-        model = apply(unit, model, event)
-    _refuse_unknown_stages(unit, model)
+            _bring(unit, parcel, model, event)
+        try:
+            checked_tags(cast("Mapping[str, object]", event.body.get("tags", {})))
+            unit.append(event)
+            model = apply(unit, model, event)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            msg = f"the record {chain}#{event.seq} of the archive makes no sense ({error!r})"
+            raise Invalid(msg, model=chain) from error
+    _refuse_dangling(unit, model)
     return model
+
+
+def _bring(unit: Unit, parcel: Parcel, model: Model, event: Event) -> None:
+    """Keep the version that `event` registered, where its seal is whole."""
+    version = parcel.versions.get(event.chain, {}).get(event.number or 0)
+    if version is None or sha256_of(document(version)) != event.body.get("sealed"):
+        msg = f"the archive lacks version {event.number} of {event.chain} as it was sealed"
+        raise Invalid(msg, model=event.chain, number=event.number)
+    unit.add_environment(version.environment, parcel.environments.get(version.environment, ""))
+    unit.add_version(model, as_registered(version, event))
 
 
 def _born(chain: str, first: Event) -> Model:
@@ -212,9 +222,16 @@ def _born(chain: str, first: Event) -> Model:
     return replace(model, description=str(born.get("description", "")), tags=tags)
 
 
-def _refuse_unknown_stages(unit: Unit, model: Model) -> None:
+def _refuse_dangling(unit: Unit, model: Model) -> None:
+    """Refuse stages that the project lacks, and pointers to what does not live."""
     lifecycle = unit.lifecycle(model.project)
+    living = set[int]()
     for version in unit.every_version(model):
         if lifecycle is None or version.stage not in lifecycle:
             msg = f"{version.ref} is in {version.stage}, a stage that {model.project} lacks; add it"
             raise Conflict(msg, model=model.full_name, stage=version.stage)
+        living |= {version.number} if version.deleted is None else set()
+    for pointer in unit.pointers(model):
+        if pointer.number not in living:
+            msg = f"{model.full_name}@{pointer.name} of the archive names what does not live"
+            raise Invalid(msg, model=model.full_name, pointer=pointer.name)

@@ -177,6 +177,10 @@ class MemoryView:
         """See `View.known_size`."""
         return any(file.size == size for each in self._kept() for file in each.files)
 
+    def has_content(self, digest: str) -> bool:
+        """See `View.has_content`."""
+        return any(each.digest == digest for each in self._kept())
+
     def named(self, digests: Iterable[str]) -> frozenset[str]:
         """See `View.named`."""
         held = {file.sha256 for each in self._kept() for file in each.files}

@@ -78,7 +78,7 @@ versions = Table(
     UniqueConstraint("model_id", "number"),
     UniqueConstraint("model_id", "label_key"),
     Index("versions_by_stage", "model_id", "stage", "entered"),
-    Index("versions_by_digest", "model_id", "digest"),
+    Index("versions_by_digest", "digest", "model_id"),
     Index("versions_by_time", "created", "id"),
     Index("versions_by_run", "run_id"),
 )

@@ -280,6 +280,13 @@ class SqlView:
             self._row(select(holdings.c.size).where(holdings.c.size == size).limit(1)) is not None
         )
 
+    def has_content(self, digest: str) -> bool:
+        """See `View.has_content`."""
+        query = select(versions.c.id).where(
+            versions.c.digest == digest, versions.c.purged.is_(None)
+        )
+        return self._row(query.limit(1)) is not None
+
     def named(self, digests: Iterable[str]) -> frozenset[str]:
         """See `View.named`."""
         wanted, answer = list(digests), set[str]()
