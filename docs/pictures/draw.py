@@ -50,7 +50,8 @@ def _output(home: str, words: tuple[str, ...]) -> str:
     done = subprocess.run(  # noqa: S603 - ours
         command, check=True, capture_output=True, text=True, env=os.environ | settings
     )
-    return re.sub(rf"\b{re.escape(LocalSurroundings().author())}\b", "ada", done.stdout)
+    author = re.escape(LocalSurroundings().author())
+    return re.sub(rf"(?<=\x1b\[1m){author}(?=\x1b)", "ada", done.stdout)
 
 
 def _without_links(template: str) -> str:

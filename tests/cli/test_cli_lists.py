@@ -90,7 +90,7 @@ def test_search_finds_by_conditions_in_the_order_that_was_asked_for(run: Command
     ("query", "place"),
     [
         ("metrics.auc >= x", 15),
-        ("模型 metrics.auc > x", 20),
+        ("模型 metrics.auc > x", 19),
         ("fraud and", 9),
         ("(a or b", 7),
         ("size ~ 3", 5),

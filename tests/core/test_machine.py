@@ -32,6 +32,14 @@ CONTENT = st.sampled_from(["a", "b", "c"])
 LABELS = st.sampled_from([None, None, "1.0", "2.0", "4", "v6"])
 
 
+def refused(verb: Callable[[], object]) -> RegistryError | None:
+    try:
+        verb()
+    except RegistryError as refusal:
+        return refusal
+    return None
+
+
 @dataclass
 class Expected:
     """What a model must look like."""
@@ -52,10 +60,6 @@ class Expected:
 
     def alive(self, number: int) -> bool:
         return not self.gone and number in self.digests and number not in self.deleted
-
-    def pointed(self, registry: Registry, name: str) -> set[int]:
-        return set(registry.model(name).pointers and {
-            pointer.number for pointer in registry.model(name).pointers})  # fmt: skip
 
 
 class Machine(RuleBasedStateMachine):
@@ -79,9 +83,8 @@ class Machine(RuleBasedStateMachine):
     def attempt(self, name: str, verb: Callable[[], object]) -> bool:
         """Run a verb; a refused one must change nothing (promise 8)."""
         before = self.registry.checkpoint().heads
-        try:
-            verb()
-        except RegistryError as refusal:
+        refusal = refused(verb)
+        if refusal is not None:
             assert isinstance(refusal, Conflict | NotFound), refusal
             assert self.registry.checkpoint().heads == before
             return False

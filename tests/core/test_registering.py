@@ -234,7 +234,7 @@ def test_a_blob_that_vanishes_before_the_commit_is_brought_again(
 ) -> None:
     size, asked = type(world.blobs).size, list[str]()
 
-    def absent_once(self: object, sha256: str) -> int | None:
+    def absent_once(_: object, sha256: str) -> int | None:
         asked.append(sha256)
         return None if len(asked) == 1 else size(world.blobs, sha256)
 
@@ -248,7 +248,7 @@ def test_a_blob_that_vanishes_before_the_commit_is_brought_again(
 def test_blobs_that_keep_vanishing_are_reported(
     registry: Registry, world: World, model_file: MakeFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(type(world.blobs), "size", lambda self, sha256: None)  # noqa: ARG005 - the port's signature
+    monkeypatch.setattr(type(world.blobs), "size", lambda *_: None)
     with pytest.raises(Unavailable, match="vanished"):
         registry.register("m", model_file())
     assert not registry.models()

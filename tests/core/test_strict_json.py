@@ -3,7 +3,7 @@
 import pytest
 
 from modelry.core.errors import Invalid
-from modelry.core.strict_json import MAX_DEPTH, check, dumps, load_object, loads
+from modelry.core.strict_json import MAX_DEPTH, Json, check, dumps, load_object, loads
 
 
 class _Array:
@@ -53,7 +53,7 @@ def test_row_13_numbers_and_text_that_parsers_disagree_on_are_refused(text: byte
 
 
 def test_what_is_written_reads_back_and_has_one_form() -> None:
-    value = {"b": [1, 2.5, None, True], "a": {"ü": "x"}, "n": 9007199254740993}
+    value: Json = {"b": [1, 2.5, None, True], "a": {"ü": "x"}, "n": 9007199254740993}
     assert loads(dumps(value).encode(), "it") == value
     assert dumps({"b": 1, "a": 2}) == dumps({"a": 2, "b": 1}) == '{"a":2,"b":1}'
 

@@ -31,7 +31,7 @@ def manifest(files: Iterable[File]) -> str:
     is no white space, and text is UTF-8.
     """
     rows = sorted(files, key=lambda file: file.path.encode())
-    return dumps({"files": [asdict(file) for file in rows]})
+    return dumps({"files": [{"path": f.path, "sha256": f.sha256, "size": f.size} for f in rows]})
 
 
 def digest_of(files: Iterable[File]) -> str:
@@ -41,7 +41,10 @@ def digest_of(files: Iterable[File]) -> str:
 
 def environment_text(environment: Environment) -> str:
     """Write an environment in its canonical form."""
-    return dumps(cast("Json", asdict(environment)))
+    packages = dict(environment.packages)
+    return dumps(
+        {"python": environment.python, "platform": environment.platform, "packages": packages}
+    )
 
 
 def environment_from_text(text: str) -> Environment:

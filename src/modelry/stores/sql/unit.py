@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, Table, delete, insert, select, update
+from sqlalchemy import Table, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from modelry.core.errors import Conflict
@@ -25,6 +25,7 @@ from modelry.stores.sql.tables import (
     events,
     heads,
     holdings,
+    metadata,
     metrics,
     model_words,
     models,
@@ -36,6 +37,15 @@ from modelry.stores.sql.tables import (
     versions,
 )
 from modelry.stores.sql.view import SqlView
+
+# Built once: to build a statement costs more than to run it.
+_TEXT_OF_MODEL = select(models.c.description, models.c.tags).where(models.c.id == bindparam("key"))
+_UPDATE_MODEL = update(models).where(models.c.id == bindparam("key"))
+_UPDATE_VERSION = update(versions).where(
+    versions.c.model_id == bindparam("key"), versions.c.number == bindparam("key_number")
+)
+_UPDATE_HEAD = update(heads).where(heads.c.chain == bindparam("key"))
+_INSERT = {table.name: insert(table) for table in metadata.sorted_tables}
 
 
 class SqlUnit(SqlView):
@@ -53,11 +63,9 @@ class SqlUnit(SqlView):
 
     def update_model(self, model: Model) -> None:
         """See `Fold.update_model`."""
-        before = self._row(
-            select(models.c.description, models.c.tags).where(models.c.id == model.id)
-        )
+        before = self._row(_TEXT_OF_MODEL, key=model.id)
         row = _model_row(model)
-        self._connection.execute(update(models).where(models.c.id == model.id), row)
+        self._connection.execute(_UPDATE_MODEL, {"key": model.id, **row})
         if before is None or tuple(before) != (row["description"], row["tags"]):
             self._connection.execute(delete(model_words).where(model_words.c.model_id == model.id))
             self._add_model_words(model)
@@ -161,8 +169,7 @@ class SqlUnit(SqlView):
             {"chain": event.chain, "number": number, "seq": event.seq}
             for number in sorted(numbers_touched(event))))  # fmt: skip
         row = {"seq": event.seq, "hash": event.hash, "at": event.at}
-        where = heads.c.chain == event.chain
-        if not self._connection.execute(update(heads).where(where), row).rowcount:
+        if not self._connection.execute(_UPDATE_HEAD, {"key": event.chain, **row}).rowcount:
             self._connection.execute(insert(heads), {"chain": event.chain, **row})
 
     def add_environment(self, digest: str, body: str) -> None:
@@ -172,7 +179,7 @@ class SqlUnit(SqlView):
 
     def _insert(self, table: Table, row: Mapping[str, object], taken: str) -> int:
         try:
-            key = self._connection.execute(insert(table), row).inserted_primary_key
+            key = self._connection.execute(_INSERT[table.name], row).inserted_primary_key
         except IntegrityError as error:
             raise Conflict(taken) from error
         return int(key[0]) if key else 0
@@ -180,12 +187,10 @@ class SqlUnit(SqlView):
     def _many(self, table: Table, given: Iterable[Mapping[str, object]]) -> None:
         batch = list(given)
         if batch:
-            self._connection.execute(insert(table), batch)
+            self._connection.execute(_INSERT[table.name], batch)
 
     def _update_version(self, model: Model, number: int, row: Mapping[str, object]) -> None:
-        where: tuple[ColumnElement[bool], ...] = (
-            versions.c.model_id == model.id, versions.c.number == number)  # fmt: skip
-        self._connection.execute(update(versions).where(*where), row)
+        self._connection.execute(_UPDATE_VERSION, {"key": model.id, "key_number": number, **row})
 
     def _index_text(
         self, version_id: int, tags: Mapping[str, str], description: str, more: Iterable[str]

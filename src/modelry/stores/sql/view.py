@@ -31,6 +31,34 @@ from modelry.stores.sql.tables import (
 
 _BATCH = 500
 
+# Built once: to build a query costs more than to run it.
+_LIFECYCLE = select(projects.c.lifecycle).where(projects.c.name == bindparam("project"))
+_MODEL = select(*rows.MODEL_COLUMNS).where(
+    models.c.project == bindparam("project"), models.c.name_key == bindparam("name")
+)
+_HEAD = select(*rows.HEAD_COLUMNS).where(heads.c.chain == bindparam("chain"))
+_ENVIRONMENT = select(environments.c.body).where(environments.c.digest == bindparam("digest"))
+_SIZE = select(holdings.c.size).where(holdings.c.size == bindparam("size")).limit(1)
+_POINTERS = (
+    select(pointers.c.model_id, *rows.POINTER_COLUMNS)
+    .where(pointers.c.model_id.in_(bindparam("ids", expanding=True)))
+    .order_by(pointers.c.model_id, pointers.c.name)
+)
+_MEMBERS = (
+    select(versions.c.number)
+    .where(
+        versions.c.model_id == bindparam("model"),
+        versions.c.stage == bindparam("stage"),
+        versions.c.deleted.is_(None),
+    )
+    .order_by(versions.c.entered.desc(), versions.c.number.desc())
+)
+
+
+@cache
+def _lifecycle(text: str) -> Lifecycle:
+    return lifecycle_from_json(loads(text.encode(), "stages"))
+
 
 @cache
 def select_version(selector: Selector) -> Select[Any]:
@@ -83,8 +111,8 @@ class SqlView:
 
     def lifecycle(self, project: str) -> Lifecycle | None:
         """See `View.lifecycle`."""
-        row = self._row(select(projects.c.lifecycle).where(projects.c.name == project))
-        return lifecycle_from_json(loads(row[0].encode(), "stages")) if row else None
+        row = self._row(_LIFECYCLE, project=project)
+        return _lifecycle(row[0]) if row else None
 
     def projects(self) -> Sequence[str]:
         """See `View.projects`."""
@@ -92,10 +120,7 @@ class SqlView:
 
     def model(self, project: str, name: str) -> Model | None:
         """See `View.model`."""
-        query = select(*rows.MODEL_COLUMNS).where(
-            models.c.project == project, models.c.name_key == name.lower()
-        )
-        row = self._row(query)
+        row = self._row(_MODEL, project=project, name=name.lower())
         return rows.model(row) if row else None
 
     def models(self, project: str | None, after: str, limit: int) -> Sequence[ModelSummary]:
@@ -125,11 +150,8 @@ class SqlView:
         return ModelSummary(model, row[0] if row else 0, tuple(self.pointers(model)))
 
     def _pointers_of(self, ids: Sequence[int]) -> dict[int, tuple[Pointer, ...]]:
-        query = select(pointers.c.model_id, *rows.POINTER_COLUMNS).where(
-            pointers.c.model_id.in_(ids)
-        )
         answer: dict[int, tuple[Pointer, ...]] = {}
-        for row in self._rows(query.order_by(pointers.c.model_id, pointers.c.name)):
+        for row in self._rows(_POINTERS, ids=ids):
             answer[row[0]] = (*answer.get(row[0], ()), rows.pointer(row[1:]))
         return answer
 
@@ -170,16 +192,7 @@ class SqlView:
 
     def members(self, model: Model, stage: str) -> Sequence[int]:
         """See `View.members`."""
-        query = (
-            select(versions.c.number)
-            .where(
-                versions.c.model_id == model.id,
-                versions.c.stage == stage,
-                versions.c.deleted.is_(None),
-            )
-            .order_by(versions.c.entered.desc(), versions.c.number.desc())
-        )
-        return [row[0] for row in self._rows(query)]
+        return [row[0] for row in self._rows(_MEMBERS, model=model.id, stage=stage)]
 
     def stages_in_use(self, project: str) -> frozenset[str]:
         """See `View.stages_in_use`."""
@@ -225,7 +238,7 @@ class SqlView:
 
     def head(self, chain: str) -> Head | None:
         """See `View.head`."""
-        row = self._row(select(*rows.HEAD_COLUMNS).where(heads.c.chain == chain))
+        row = self._row(_HEAD, chain=chain)
         return rows.head(row) if row else None
 
     def heads(self) -> Sequence[Head]:
@@ -271,14 +284,12 @@ class SqlView:
 
     def environment(self, digest: str) -> str | None:
         """See `View.environment`."""
-        row = self._row(select(environments.c.body).where(environments.c.digest == digest))
+        row = self._row(_ENVIRONMENT, digest=digest)
         return str(row[0]) if row else None
 
     def known_size(self, size: int) -> bool:
         """See `View.known_size`."""
-        return (
-            self._row(select(holdings.c.size).where(holdings.c.size == size).limit(1)) is not None
-        )
+        return self._row(_SIZE, size=size) is not None
 
     def has_content(self, digest: str) -> bool:
         """See `View.has_content`."""
