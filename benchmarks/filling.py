@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import create_engine, insert, update
@@ -59,18 +60,20 @@ def _fill_model(unit: Unit, at: int, aucs: list[float]) -> None:
         body = {"version": version.version, "digest": version.digest, "stage": "none",
                 "sealed": sha256_of(document(version)), "tags": dict(version.tags),
                 "description": version.description}  # fmt: skip
-        event = _event(head, chain, EventKind.REGISTERED, number, body)
-        model, head = _keep(unit, model, event)
+        head = _append(unit, _event(head, chain, EventKind.REGISTERED, number, body))
+    model = replace(model, last_number=len(aucs))
     seq = (head.seq if head else 0) + 1
     promotion = {"from": "none", "to": "production", "comment": "",
                  "stages": [[len(aucs), "none", "production"]],
                  "moves": [["production", "stage", len(aucs), seq, None]]}  # fmt: skip
-    _keep(unit, model, _event(head, chain, EventKind.PROMOTED, len(aucs), promotion))
+    promoted = _event(head, chain, EventKind.PROMOTED, len(aucs), promotion)
+    _append(unit, promoted)
+    apply(unit, model, promoted)
 
 
-def _keep(unit: Unit, model: Model, event: Event) -> tuple[Model, Head]:
+def _append(unit: Unit, event: Event) -> Head:
     unit.append(event)
-    return apply(unit, model, event), Head(event.chain, event.seq, event.hash, event.at)
+    return Head(event.chain, event.seq, event.hash, event.at)
 
 
 def _event(

@@ -27,6 +27,8 @@ from modelry.core.registry import Registry
 LIMIT = 1.5
 PAGE = 10
 FEW = 10
+EXCLUDING = "two conditions, each common, that never meet"
+"""The known weak spot of the plans (docs/decisions/0010): told, without a limit."""
 
 
 def main() -> None:
@@ -77,7 +79,11 @@ def _look_ups(registry: Registry, models: int, versions: int) -> dict[str, Calla
         f"metric, {FEW} match": f"metrics.auc >= {few:.9f}",
         "metric, none match": "metrics.auc > 1",
         "metric, half match, sorted by it": "metrics.auc >= 0.5 order by metrics.auc desc",
+        "metric, half match, sorted by it, rising": "metrics.auc >= 0.5 order by metrics.auc",
         f"metric, {FEW} match, sorted by it": f"metrics.auc >= {few:.9f} order by metrics.auc",
+        f"metric, {FEW} match, sorted by another": (
+            f"metrics.auc >= {few:.9f} order by metrics.latency_ms"
+        ),
         "metric, half match, sorted by another": (
             "metrics.auc >= 0.5 order by metrics.latency_ms desc"
         ),
@@ -87,7 +93,8 @@ def _look_ups(registry: Registry, models: int, versions: int) -> dict[str, Calla
         "a word that an eighth has, and a metric": "amber metrics.auc >= 0.1",
         "a word that 3 have": "needle",
         "a word that none has": "nowhere",
-        "two conditions that seldom meet": "metrics.auc < 0.1 and metrics.log_loss < 0.1",
+        EXCLUDING: "metrics.auc < 0.1 and metrics.log_loss < 0.1",
+        "all, by name": "order by name asc",
     }
     return {
         "resolve a stage": lambda: registry.resolve(f"{some()}@production"),
@@ -146,7 +153,8 @@ def _raced(questions: dict[str, dict[str, Callable[[], object]]], rounds: int) -
             run()
         took = race(runs, rounds, calls=5)
         note = f"{took['small'] * 1e6:.0f} us -> {took['large'] * 1e6:.0f} us"
-        yield Row(what, took["large"] / took["small"], LIMIT, note=note)
+        limit = None if what.endswith(EXCLUDING) else LIMIT
+        yield Row(what, took["large"] / took["small"], limit, note=note)
 
 
 if __name__ == "__main__":

@@ -237,7 +237,7 @@ def test_which_way_a_metric_is_better_can_be_said(run: Command) -> None:
 
 
 @pytest.mark.usefixtures("three_versions")
-@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_a_comparison_of_many_comes_in_blocks_that_fit(
     run: Command, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:

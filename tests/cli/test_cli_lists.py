@@ -144,9 +144,9 @@ def test_a_wide_table_shows_what_a_narrow_one_leaves_out(
     monkeypatch.setenv("COLUMNS", "200")
     wide = run("models")
 
-    assert "UPDATED" not in narrow.out
+    assert "DESCRIPTION" not in narrow.out
     assert "…" in narrow.out
-    assert "UPDATED" in wide.out
+    assert "DESCRIPTION" in wide.out
     assert "fraud-detection-with-a-very-long-name-that-needs-a-lot-of-room-in-a-table" in wide.out
     assert "模型" in wide.out
 

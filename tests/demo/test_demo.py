@@ -120,7 +120,7 @@ def test_the_commands_that_the_demo_ends_with_work(demo: Run, tmp_path: Path) ->
         capture_output=True,
         text=True,
         check=False,
-        cwd=tmp_path,
+        cwd=CHECKOUT,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert (home / "candidate" / "network.safetensors").is_file()

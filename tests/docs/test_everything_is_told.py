@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from pages import CHECKOUT, PAGES, page, ticked
+from written import CHECKOUT, PAGES, page, ticked
 
 import modelry
 from modelry.core import errors
@@ -106,7 +106,9 @@ def test_the_rooms_on_the_page_of_the_architecture_are_those_that_exist() -> Non
 
 def test_every_decision_is_listed_with_its_title() -> None:
     folder = CHECKOUT / "docs" / "decisions"
-    listed = dict(re.findall(r"^\d+\. \[(.+)\]\((.+)\)$", page("docs/decisions/README.md"), re.M))
+    listed = dict(
+        re.findall(r"^\d+\. \[(.+)\]\((.+)\)$", page("docs/decisions/README.md"), re.MULTILINE)
+    )
     found = {path.name for path in folder.glob("0*.md")}
     assert set(listed.values()) == found
     for name in found:

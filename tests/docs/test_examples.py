@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from pages import CHECKOUT, blocks, page
+from written import CHECKOUT, blocks, page
 
 from modelry.core.ports import FileFormat
 from modelry.testing.blobs import Given
@@ -61,7 +61,9 @@ def test_the_format_and_the_suite_on_the_page_of_extensions_run(tmp_path: Path) 
     abacus: FileFormat = room[named.partition(":")[2]]()  # type: ignore[operator]  # a class
     file = Given("m.abacus", b"ABACUS1\n42\n")
     assert abacus.sniff(file.data, file.size)
-    assert abacus.read(file).parameters == 42
+    findings = abacus.read(file)
+    assert findings is not None
+    assert findings.parameters == 42
     (tmp_path / "test_mine.py").write_text(suite, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)

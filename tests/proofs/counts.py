@@ -12,8 +12,8 @@ def count(name: str, usual: int) -> int:
 
 OPERATIONS = count("OPERATIONS", 20_000)
 KILLS = count("KILLS", 500)
-STATES = count("STATES", 250)
+STATES = count("STATES", 160)
 """How many states of the disk each power cut scenario tries at most."""
-FAULTS = count("FAULTS", 10_000)
+FAULTS = count("FAULTS", 24)
 """How many points of failure each scenario tries at most, spread evenly."""
 SEED = count("SEED", 1)

@@ -22,20 +22,21 @@ def prepare(home: Path) -> None:
             registry.promote(f"m:{number}", "production")
 
 
-def register(registry: Registry, home: Path, label: str) -> None:
-    """Register a folder whose bytes follow from the label; one file is not small."""
+def register(registry: Registry, home: Path, label: str, *, alone: bool = False) -> None:
+    """Register a folder whose bytes follow from the label, or one file of it `alone`."""
     folder = home.parent.parent / f"model-{label}"
     folder.mkdir(exist_ok=True)
     (folder / "small.bin").write_bytes(f"model {label}".encode())
     (folder / "large.bin").write_bytes(label.encode().ljust(9, b"-") * 2000)
     (folder / "same.bin").write_bytes(b"the same in every version")
-    registry.register("m", folder, version=f"v{label}.0", metrics={"auc": 0.5}, tags={"t": "x"})
+    source = folder / "large.bin" if alone else folder
+    registry.register("m", source, version=f"v{label}.0", metrics={"auc": 0.5}, tags={"t": "x"})
 
 
 def do(registry: Registry, home: Path, deed: str) -> None:
-    """Do a deed: `register`, `promote`, `rollback`, `alias`, `delete` or `purge`."""
-    if deed == "register":
-        register(registry, home, "3")
+    """Do a deed: `register`, `register-file`, `promote`, `rollback`, `alias`, `delete` or `purge`."""
+    if deed in {"register", "register-file"}:
+        register(registry, home, "3", alone=deed == "register-file")
     elif deed == "promote":
         registry.promote("m:1", "production")
     elif deed == "rollback":

@@ -20,7 +20,7 @@ from modelry.core.errors import RegistryError
 from modelry.wiring import connect
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="strace injects on Linux only")
-DEEDS = ["register", "promote"]
+DEEDS = ["register-file", "promote"]  # one file needs one thread: failures hit where they should
 
 
 @pytest.mark.parametrize("group", faults.GROUPS)

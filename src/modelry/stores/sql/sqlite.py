@@ -65,7 +65,7 @@ class SqliteStore:
         self._writing = threading.Lock()
         self._process = os.getpid()
         self._hot = {selector: _hot(selector) for selector in _SELECTORS}
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(self._path.parent.absolute())
         self._engine = self._make_engine()
         with translated(self._path):
             self._prepare()
@@ -194,6 +194,24 @@ class SqliteStore:
         for connection in self._bare:
             connection.close()
         self._local, self._bare = threading.local(), []
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder that a power cut does not take away: its parent is fsynced too."""
+    try:
+        if folder.is_dir():
+            return
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        if os.name == "posix":
+            descriptor = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+    except OSError as error:
+        msg = f"the folder {folder} for the database cannot be made: {error.strerror}"
+        raise Unavailable(msg, path=str(folder)) from error
 
 
 def _configure(connection: sqlite3.Connection, record: object) -> None:

@@ -26,4 +26,8 @@ def blocks(text: str, language: str) -> list[str]:
 
 def ticked(text: str) -> set[str]:
     """Answer everything that stands between single backticks."""
-    return set(re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)))
+    return set(
+        re.findall(
+            r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+        )
+    )
