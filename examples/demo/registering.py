@@ -74,20 +74,29 @@ def register(  # noqa: PLR0913 - what is registered, and what it was made from
 def _show_registered(pages: Pages, registry: modelry.Registry) -> None:
     versions = sorted(registry.versions(MODEL), key=lambda version: version.number)
     pages.table(
-        ["ref", "version", "digest", "format", "parameters", "data sets"],
+        ["ref", "digest", "format", "content", "data sets"],
         [
             [
                 version.ref,
-                version.version,
                 version.digest.removeprefix("sha256:")[:12],
                 version.findings.format if version.findings else "",
-                f"{version.findings.parameters or 0:,}" if version.findings else "",
+                _content(version),
                 f"{sum(dataset.digest is not None for dataset in version.datasets)}",
             ]
             for version in versions
         ],
         left=4,
     )
+
+
+def _content(version: modelry.Version) -> str:
+    """Tell what the registry read in the file: what the model takes, or how much it holds."""
+    findings = version.findings
+    if findings is not None and findings.signature is not None:
+        first = findings.signature.inputs[0]
+        shape = ", ".join(str(size or "?") for size in first.shape or ())
+        return f"{first.dtype} \\[{shape}]"
+    return f"{findings.parameters:,} numbers" if findings and findings.parameters else ""
 
 
 def compare(pages: Pages, registry: modelry.Registry) -> None:

@@ -70,7 +70,7 @@ def _network(learn: Digits, test: Digits, path: Path) -> Candidate:
     names = ("hidden", "output")
     weights = {f"{name}.weight": each for name, each in zip(names, model.coefs_, strict=True)}
     biases = {f"{name}.bias": each for name, each in zip(names, model.intercepts_, strict=True)}
-    save_file(weights | biases, path, metadata={"framework": "scikit-learn", "activation": "relu"})
+    save_file(weights | biases, path, metadata={"activation": "relu"})
     answers = model.predict(test.pictures)
     return _candidate("3.0.0", "neural network", path, params, test, answers)
 

@@ -88,7 +88,7 @@ def page(width: int, ref: str = "churn") -> list[str]:
 
 
 def test_a_wide_history_has_its_times_beside_its_sentences() -> None:
-    lines = page(140)
+    lines = page(120)
 
     assert lines[:5] == ["churn  history", "", "Now", "  production  version 3  1.2.0",
                          "  @best       version 2"]  # fmt: skip
@@ -142,7 +142,9 @@ def test_the_history_of_a_version_holds_only_what_touched_it(run: Command) -> No
 @pytest.mark.usefixtures("three_versions")
 def test_history_as_of_a_time_shows_the_pointers_and_events_of_then(run: Command) -> None:
     events = run("history", "credit-risk", "--json").document["events"]
-    moment = next(each["at"] for each in events if each["number"] == 1 and "promoted" in each["kind"])  # type: ignore[attr-defined]
+    moment = next(
+        each["at"] for each in events if each["number"] == 1 and "promoted" in each["kind"]
+    )  # type: ignore[attr-defined]
     document = run("history", "credit-risk", "--as-of", moment, "--json").document
     said = run("history", "credit-risk", "--as-of", moment)
     before = run("history", "credit-risk", "--as-of", "2 days ago")

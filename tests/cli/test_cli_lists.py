@@ -14,7 +14,9 @@ def many_models(run: Command, model_file: MakeFile, three_versions: None) -> Non
     del three_versions
     long = "fraud-detection-with-a-very-long-name-that-needs-a-lot-of-room-in-a-table"
     run("register", long, model_file("f.bin", b"f"), "--metric", "f1=0.7", "--tag", "team=fraud")
-    run("register", "betrug", model_file("b.bin", b"b"), "--description", "Ünïcode: 模型 für Betrug")
+    run(
+        "register", "betrug", model_file("b.bin", b"b"), "--description", "Ünïcode: 模型 für Betrug"
+    )
     run("describe", "betrug", "Erkennt Betrug 模型模型模型模型模型模型模型模型模型模型模型模型模型")
 
 

@@ -218,7 +218,7 @@ def test_a_damaged_record_of_the_environment_does_not_hide_the_rest(
     run: Command, home: Path
 ) -> None:
     database = sqlite3.connect(home / "registry.db")
-    database.execute("UPDATE environments SET text = 'other'")
+    database.execute("UPDATE environments SET body = 'other'")
     database.commit()
     database.close()
     said = run("show", "credit-risk:1")

@@ -11,29 +11,29 @@ from pathlib import Path
 import strace_log
 from strace_log import Call
 
-GROUPS = {
-    "fsync,fdatasync": "EIO",
-    "write,pwrite64,pwritev,writev": "ENOSPC",
-    "openat,open,creat": "ENOSPC",
-    "rename,renameat,renameat2": "ENOSPC",
-    "mkdir,mkdirat": "ENOSPC",
-    "unlink,unlinkat": "EIO",
+CALLS = {
+    "fsync": "EIO",
+    "fdatasync": "EIO",
+    "write": "ENOSPC",
+    "pwrite64": "ENOSPC",
+    "openat": "ENOSPC",
+    "open": "ENOSPC",
+    "rename": "ENOSPC",
+    "mkdir": "ENOSPC",
+    "unlink": "EIO",
     "ftruncate": "EIO",
 }
-"""Calls that are counted together, and how they fail."""
-
-
-SURE = frozenset({"fsync,fdatasync", "write,pwrite64,pwritev,writev", "openat,open,creat",
-                  "rename,renameat,renameat2", "unlink,unlinkat"})  # fmt: skip
-"""Groups that a registration surely calls."""
+"""Calls that change a disk, and how they fail."""
+SURE = frozenset({"fsync", "fdatasync", "write", "pwrite64", "openat", "rename", "unlink"})
+"""What a registration and a promotion surely call."""
 _RANDOM = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The call of a group that fails: the how-manieth, as what, and at which path when recorded."""
+    """The call that fails: its name, the how-manieth, as what, and at which path when recorded."""
 
-    group: str
+    call: str
     number: int
     error: str
     path: str
@@ -44,20 +44,19 @@ class Point:
         return _RANDOM.sub("*", self.path)
 
     def __str__(self) -> str:
-        return f"{self.group} number {self.number} fails with {self.error} ({self.path})"
+        return f"{self.call} number {self.number} fails with {self.error} ({self.path})"
 
 
 def points(log: Path, root: Path) -> list[Point]:
     """Answer every point of a recorded run at which something under `root` was about to change."""
     found = []
-    counts = dict.fromkeys(GROUPS, 0)
+    counts = dict.fromkeys(CALLS, 0)
     for call in strace_log.read(log):
-        for group, error in GROUPS.items():
-            if call.name in group.split(","):
-                counts[group] += 1
-                path = _path(call)
-                if path is not None and Path(path).is_relative_to(root) and _changes(call):
-                    found.append(Point(group, counts[group], error, path))
+        if call.name in CALLS:
+            counts[call.name] += 1
+            path = _path(call)
+            if path is not None and Path(path).is_relative_to(root) and _changes(call):
+                found.append(Point(call.name, counts[call.name], CALLS[call.name], path))
     return found
 
 
@@ -67,14 +66,14 @@ def shape(call: Call) -> str:
 
 
 def _path(call: Call) -> str | None:
-    if call.arguments[0].path is not None and call.name not in {"openat", "mkdirat", "unlinkat"}:
+    if call.arguments[0].path is not None and call.name not in {"openat"}:
         return call.arguments[0].path
     quoted = next((arg.quoted for arg in call.arguments if arg.quoted is not None), b"")
     return quoted.decode()
 
 
 def _changes(call: Call) -> bool:
-    if call.name in {"openat", "open", "creat"}:
+    if call.name in {"openat", "open"}:
         return any("O_CREAT" in argument.plain for argument in call.arguments)
     return not call.error
 
@@ -83,6 +82,6 @@ def run(
     log: Path, command: Sequence[str], point: Point
 ) -> tuple[subprocess.CompletedProcess[str], list[Call]]:
     """Run a command in which one call fails; answer how it ended, and the call."""
-    inject = f"inject={point.group}:error={point.error}:when={point.number}"
-    done = strace_log.run(log, command, "-e", f"trace={point.group}", "-e", inject)
+    inject = f"inject={point.call}:error={point.error}:when={point.number}"
+    done = strace_log.run(log, command, "-e", f"trace={point.call}", "-e", inject)
     return done, [call for call in strace_log.read(log) if call.injected]

@@ -23,29 +23,29 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="strace injects 
 DEEDS = ["register-file", "promote"]  # one file needs one thread: failures hit where they should
 
 
-@pytest.mark.parametrize("group", faults.GROUPS)
+@pytest.mark.parametrize("call", faults.CALLS)
 def test_row_44_and_45_a_failure_at_any_point_refuses_and_leaves_nothing_half_done(
-    tmp_path: Path, group: str
+    tmp_path: Path, call: str
 ) -> None:
     start = tmp_path / "start" / "disk"
     deed.prepare(start / "home")
     every, outcomes = record(tmp_path, start, DEEDS)
-    chosen = [point for point in every if point.group == group]
-    assert chosen or group not in faults.SURE
+    chosen = [point for point in every if point.call == call]
+    assert chosen or call not in faults.SURE
     found = [try_point(tmp_path, start, point, DEEDS, outcomes)
              for point in chosen[:: -(-len(chosen) // FAULTS) or 1]]  # fmt: skip
     assert "\n".join(filter(None, found)) == ""
 
 
-@pytest.mark.parametrize("group", ["fsync,fdatasync", "mkdir,mkdirat", "openat,open,creat"])
+@pytest.mark.parametrize("call", ["fsync", "fdatasync", "mkdir", "openat"])
 def test_row_44_and_45_a_failure_while_a_registry_is_made_leaves_one_that_can_be_used(
-    tmp_path: Path, group: str
+    tmp_path: Path, call: str
 ) -> None:
     start = tmp_path / "start" / "disk"
     start.mkdir(parents=True)
     every, outcomes = record(tmp_path, start, DEEDS[:1])
     found = [try_point(tmp_path, start, point, DEEDS[:1], outcomes)
-             for point in every if point.group == group]  # fmt: skip
+             for point in every if point.call == call]  # fmt: skip
     assert "\n".join(filter(None, found)) == ""
 
 

@@ -133,6 +133,48 @@ def test_a_writer_that_waits_too_long_is_told_so(
     store.change(one_version)
 
 
+def test_a_writer_leaves_the_line_when_it_waited_too_long(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, begun, ended = SqliteStore(path), threading.Event(), threading.Event()
+
+    def slow(unit: Unit) -> None:
+        one_version(unit)
+        begun.set()
+        ended.wait(10)
+
+    first = threading.Thread(target=store.change, args=[slow])
+    first.start()
+    begun.wait(10)
+    monkeypatch.setattr(sqlite, "PATIENCE", 0.1)
+    with pytest.raises(Unavailable, match="busy"):
+        store.change(lambda unit: unit.add_environment("a" * 64, "late"))
+    monkeypatch.setattr(sqlite, "PATIENCE", 10.0)
+    ended.set()
+    first.join()
+    store.change(lambda unit: unit.add_environment("b" * 64, "next"))
+    with store.read() as view:
+        assert view.environment("a" * 64) is None
+        assert view.environment("b" * 64) == "next"
+
+
+def test_writers_take_turns(path: Path) -> None:
+    store, order = SqliteStore(path), list[int]()
+
+    def write(name: int) -> None:
+        for _ in range(10):
+            store.change(lambda unit: (order.append(name), unit.add_environment("a" * 64, "x")))
+
+    threads = [threading.Thread(target=write, args=[name]) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(order) == 40
+    last_quarter = set(order[-12:])
+    assert len(last_quarter) >= 3, "nobody was left to the end"
+
+
 def test_readers_and_writers_in_many_threads_never_see_a_lock(path: Path) -> None:
     store = SqliteStore(path)
     store.change(one_version)

@@ -36,19 +36,17 @@ class Session:
 
     def sheet(self) -> Sheet:
         """Answer a page on standard output, as wide as the terminal."""
-        from rich.console import Console
-
-        from modelry.cli.pages.page import Sheet
+        from modelry.cli.pages.page import Screen, Sheet
 
         columns = max(_NARROWEST, shutil.get_terminal_size(_NO_TERMINAL).columns)
-        console = Console(
+        screen = Screen(
             width=columns,
             color_system="auto" if self.color else None,
             markup=False,
             emoji=False,
             highlight=False,
         )
-        return Sheet(console, time.time_ns() // 1000)
+        return Sheet(screen, time.time_ns() // 1000)
 
 
 def session(ctx: typer.Context) -> Session:

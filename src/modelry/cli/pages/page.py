@@ -20,6 +20,14 @@ _STAGES = {"production": "green", "staging": "yellow", "archived": "dim", "none"
 Cell = str | Text
 
 
+class Screen(Console):
+    """A console that leaves a reader who went away to the command."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise the error that is being handled; Rich would end the process with code 1."""
+        raise BrokenPipeError
+
+
 class Sheet:
     """What a command prints. Text that people gave is never read as markup."""
 

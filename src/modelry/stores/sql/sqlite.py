@@ -29,6 +29,7 @@ from modelry.core.names import DEFAULT_PROJECT, Ref, Selector
 from modelry.core.ports import Unit, View
 from modelry.core.strict_json import dumps
 from modelry.stores.sql import rows
+from modelry.stores.sql.queue import Queue
 from modelry.stores.sql.tables import metadata, projects
 from modelry.stores.sql.unit import SqlUnit
 from modelry.stores.sql.view import SqlView, select_version, version_parameters
@@ -62,7 +63,7 @@ class SqliteStore:
         self._path = path
         self._local = threading.local()
         self._bare: list[sqlite3.Connection] = []
-        self._writing = threading.Lock()
+        self._queue = Queue(path.with_name(f"{path.name}.lock"))
         self._process = os.getpid()
         self._hot = {selector: _hot(selector) for selector in _SELECTORS}
         _make_folder(self._path.parent.absolute())
@@ -124,7 +125,7 @@ class SqliteStore:
         """Leave the parent's connections alone: SQLite does not survive being forked."""
         self._engine.dispose(close=False)
         self._local, self._bare = threading.local(), []
-        self._writing = threading.Lock()
+        self._queue = Queue(self._path.with_name(f"{self._path.name}.lock"))
         self._process = os.getpid()
 
     @contextmanager
@@ -156,10 +157,10 @@ class SqliteStore:
         return connection
 
     def change(self, work: Callable[[Unit], T]) -> T:
-        """See `Store.change`. Threads queue here, processes at SQLite's own lock."""
+        """See `Store.change`. Writers of all threads and processes queue."""
         with (
-            self._writing,
             translated(self._path),
+            self._queue.turn(PATIENCE),
             self._transaction("BEGIN IMMEDIATE") as connection,
         ):
             return work(SqlUnit(connection))
@@ -248,9 +249,16 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except RegistryError:
         raise
+    except TimeoutError as error:
+        raise _busy(path) from error
     except (DBAPIError, sqlite3.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise _refusal(path, cause) from error
+
+
+def _busy(path: Path) -> Unavailable:
+    msg = f"others kept {path} busy for {PATIENCE:.0f} seconds; nothing was changed: try again"
+    return Unavailable(msg, reason="busy")
 
 
 def _refusal(path: Path, cause: BaseException | None) -> RegistryError:
@@ -262,7 +270,6 @@ def _refusal(path: Path, cause: BaseException | None) -> RegistryError:
         msg = f"{path} is not a whole SQLite database ({cause}); restore a backup"
         return Corrupt(msg, path=str(path))
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        msg = f"others kept {path} busy for {PATIENCE:.0f} seconds; nothing was changed: try again"
-        return Unavailable(msg, reason="busy")
+        return _busy(path)
     msg = f"{path} could not be read or written ({cause}); look at the disk, then try again"
     return Unavailable(msg, reason=name or "database")
