@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import typer
-from conftest import Command
+from answers import Command
 from rich.console import Console
 
 from modelry.cli.pages.history import history_page
@@ -48,19 +48,20 @@ SENTENCES: list[tuple[EventKind, Mapping[str, Json], int | None, str]] = [
     (EventKind.REGISTERED, {"version": "1.2.0"}, 3, "registered version 3 (1.2.0)"),
     (EventKind.REGISTERED, {"version": "1", "model": {}}, 1,
      "registered version 1, the first of this model"),
-    (EventKind.PROMOTED, MOVE, 3, "promoted version 3 to production, displacing version 2 "
-     "(archived); staging names nothing now"),
+    (EventKind.PROMOTED, MOVE, 3, 
+     "promoted version 3 to production, displacing version 2 (archived); staging names nothing now"),
     (EventKind.PROMOTED, {"to": "production", "stages": [[1, "a", "b"], [2, "a", "b"],
-     [3, "x", "y"], [4, "a", "c"]]}, 3, "promoted version 3 to production, displacing versions "
-     "1 and 2 (b) and version 4 (c)"),
+     [3, "x", "y"], [4, "a", "c"]]}, 3, 
+     "promoted version 3 to production, displacing versions 1 and 2 (b) and version 4 (c)"),
     (EventKind.ARCHIVED, {"to": "archived", "moves": [["production", "stage", None, 1, None]]}, 3,
      "archived version 3; production names nothing now"),
     (EventKind.TAGGED, {"tags": {"a": "1"}}, 3, "set the tags of version 3: a=1"),
     (EventKind.DESCRIBED, {"description": ""}, 3, "removed the description of version 3"),
     (EventKind.DELETED, {"buried": [3]}, 3, "deleted version 3"),
     (EventKind.PURGED, {}, 3, "purged the bytes of version 3"),
-    (EventKind.ROLLED_BACK, MOVE, 3, "rolled production back to version 3, displacing version 2 "
-     "(archived); staging names nothing now"),
+    (EventKind.ROLLED_BACK, MOVE, 3, 
+     "rolled production back to version 3, displacing version 2 (archived); staging names nothing "
+     "now"),
     (EventKind.ALIAS_SET, {"alias": "best"}, 3, "pointed the alias best at version 3"),
     (EventKind.ALIAS_REMOVED, {"alias": "best"}, 3, "removed the alias best from version 3"),
 ]  # fmt: skip
@@ -114,7 +115,7 @@ def test_history_tells_who_did_what_newest_first(run: Command) -> None:
     said = run("history", "credit-risk")
     document = run("history", "credit-risk", "--json").document
 
-    told = [each["sentence"].split(" ", 1)[1] for each in document["events"]]  # type: ignore[attr-defined]
+    told = [each["sentence"].split(" ", 1)[1] for each in document["events"]]
     assert told == [
         "pointed the alias champion at version 2",
         "promoted version 2 to production, displacing version 1 (archived)",
@@ -135,7 +136,7 @@ def test_history_tells_who_did_what_newest_first(run: Command) -> None:
 def test_the_history_of_a_version_holds_only_what_touched_it(run: Command) -> None:
     document = run("history", "credit-risk:1.0.0", "--json").document
 
-    assert [each["kind"] for each in document["events"]] == [  # type: ignore[attr-defined]
+    assert [each["kind"] for each in document["events"]] == [
         "version.promoted", "version.promoted", "version.registered"]  # fmt: skip
 
 
@@ -144,14 +145,14 @@ def test_history_as_of_a_time_shows_the_pointers_and_events_of_then(run: Command
     events = run("history", "credit-risk", "--json").document["events"]
     moment = next(
         each["at"] for each in events if each["number"] == 1 and "promoted" in each["kind"]
-    )  # type: ignore[attr-defined]
+    )
     document = run("history", "credit-risk", "--as-of", moment, "--json").document
     said = run("history", "credit-risk", "--as-of", moment)
     before = run("history", "credit-risk", "--as-of", "2 days ago")
 
     assert document["as_of"] == moment
     assert document["pointers"] == {"production": 1}
-    assert len(document["events"]) == 4  # type: ignore[arg-type]
+    assert len(document["events"]) == 4
     assert f"At {moment[:10]} {moment[11:19]} UTC" in said.lines
     assert "  production  version 1  1.0.0" in said.lines
     assert "  no stage or alias names a version" in before.lines
@@ -164,7 +165,7 @@ def test_a_history_goes_on_where_its_cursor_says(run: Command) -> None:
     rest = run("history", "credit-risk", "--cursor", first.err.split()[-1], "--json").document
 
     assert first.err.startswith("there is more; go on with --cursor ")
-    assert len(rest["events"]) == 2  # type: ignore[arg-type]
+    assert len(rest["events"]) == 2
     assert rest["next"] is None
 
 
@@ -222,11 +223,11 @@ def test_a_comparison_marks_the_better_one_and_shows_the_difference(run: Command
     assert cells["C"] == ["0", "1", "2"]
     assert cells["m0.bin"][1:] == ["-", "-"]
     assert "lower is better for logloss" in said.out
-    assert [each["ref"] for each in document["versions"]] == ["credit-risk:1", "credit-risk:2"]  # type: ignore[attr-defined]
-    assert document["metrics"][0]["best"] == ["credit-risk:2"]  # type: ignore[index]
-    assert document["metrics"][0]["values"] == [0.901, 0.9134]  # type: ignore[index]
+    assert [each["ref"] for each in document["versions"]] == ["credit-risk:1", "credit-risk:2"]
+    assert document["metrics"][0]["best"] == ["credit-risk:2"]
+    assert document["metrics"][0]["values"] == [0.901, 0.9134]
     assert document["params"] == {"C": [0, 1]}
-    assert set(document["files"]) == {"m0.bin", "m1.bin"}  # type: ignore[call-overload]
+    assert set(document["files"]) == {"m0.bin", "m1.bin"}
 
 
 @pytest.mark.usefixtures("three_versions")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Command
+from answers import Command
 
 MakeFile = Callable[[str, bytes], str]
 
@@ -37,7 +37,7 @@ def test_a_damaged_file_is_named_by_verify_and_refused_by_use(run: Command, home
     assert said.err.startswith("modelry: 1 problem found, the first: credit-risk:2 m1.bin: ")
     assert said.err.count("\n") == 1
     assert document["ok"] is False
-    assert document["problems"][0]["where"] == "credit-risk:2 m1.bin"  # type: ignore[index]
+    assert document["problems"][0]["where"] == "credit-risk:2 m1.bin"
     assert "m1.bin" in used.err
     assert used.out == ""
 
@@ -62,7 +62,7 @@ def test_delete_wants_yes_where_nobody_can_be_asked(run: Command) -> None:
     said = run("delete", "credit-risk:3", code=2)
 
     assert "there is nobody to ask; say --yes to delete it for good" in said.err
-    assert len(run("versions", "credit-risk", "--json").document["versions"]) == 3  # type: ignore[arg-type]
+    assert len(run("versions", "credit-risk", "--json").document["versions"]) == 3
 
 
 @pytest.mark.usefixtures("three_versions")
@@ -188,7 +188,7 @@ def test_an_edited_record_is_found_and_named(run: Command, home: Path) -> None:
     assert "default/credit-risk#4: was edited" in said.out
     assert said.err.startswith("modelry: 1 problem found, the first: default/credit-risk#4")
     assert document["ok"] is False
-    assert document["problems"][0]["where"] == "default/credit-risk#4"  # type: ignore[index]
+    assert document["problems"][0]["where"] == "default/credit-risk#4"
 
 
 def test_a_checkpoint_shows_that_records_are_gone(

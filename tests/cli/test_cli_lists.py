@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from conftest import Command
+from answers import Command
 
 MakeFile = Callable[[str, bytes], str]
 WIDTHS = [60, 80, 120, 200]
@@ -28,10 +28,10 @@ def test_models_are_listed_with_what_their_pointers_name(run: Command) -> None:
     assert said.lines[0].split() == ["MODEL", "VERSIONS", "POINTERS", "UPDATED"]
     assert said.lines[1].split()[:6] == ["credit-risk", "3", "production", "2,", "@champion", "2"]
     assert document["next"] is None
-    (model,) = document["models"]  # type: ignore[misc]
-    assert model["full_name"] == "credit-risk"  # type: ignore[index]
-    assert model["versions"] == 3  # type: ignore[index]
-    assert sorted(each["name"] for each in model["pointers"]) == ["champion", "production"]  # type: ignore[index]
+    (model,) = document["models"]
+    assert model["full_name"] == "credit-risk"
+    assert model["versions"] == 3
+    assert sorted(each["name"] for each in model["pointers"]) == ["champion", "production"]
 
 
 def test_an_empty_registry_says_what_to_do_and_nothing_on_standard_output(run: Command) -> None:
@@ -55,7 +55,7 @@ def test_versions_can_be_of_one_stage(run: Command) -> None:
     document = run("versions", "credit-risk", "--stage", "production", "--json").document
     none = run("versions", "credit-risk", "--stage", "staging")
 
-    assert [each["version"] for each in document["versions"]] == ["1.1.0"]  # type: ignore[attr-defined]
+    assert [each["version"] for each in document["versions"]] == ["1.1.0"]
     assert none.err == "credit-risk has no versions in staging\n"
     assert "choose one of: none, staging" in run(
         "versions", "credit-risk", "--stage", "nowhere", code=1).err  # fmt: skip
@@ -71,7 +71,7 @@ def test_a_list_goes_on_where_its_cursor_says(run: Command) -> None:
     assert first.err == f"there are more; go on with --cursor {cursor}\n"
     assert [line.split()[1] for line in second.lines[1:]] == ["1.0.0"]
     assert second.err == ""
-    assert [each["number"] for each in every["versions"]] == [3, 2, 1]  # type: ignore[attr-defined]
+    assert [each["number"] for each in every["versions"]] == [3, 2, 1]
     assert every["next"] is None
 
 
@@ -82,10 +82,10 @@ def test_search_finds_by_conditions_in_the_order_that_was_asked_for(run: Command
     document = run("search", query, "--json").document
 
     assert [line.split()[0] for line in said.lines] == ["MODEL", "credit-risk:2", "credit-risk:1"]
-    assert [each["ref"] for each in document["versions"]] == ["credit-risk:2", "credit-risk:1"]  # type: ignore[attr-defined]
+    assert [each["ref"] for each in document["versions"]] == ["credit-risk:2", "credit-risk:1"]
     first = run("search", query, "--limit", "1", "--json").document
     rest = run("search", query, "--cursor", str(first["next"]), "--json").document
-    assert [each["ref"] for each in rest["versions"]] == ["credit-risk:1"]  # type: ignore[attr-defined]
+    assert [each["ref"] for each in rest["versions"]] == ["credit-risk:1"]
 
 
 @pytest.mark.parametrize(
@@ -168,8 +168,8 @@ def test_projects_are_made_and_listed_and_lists_keep_to_one(
         "risk/churn"
     ]
     found = run("search", "churn", "--project", "risk", "--json").document
-    assert [each["ref"] for each in found["versions"]] == ["risk/churn:1"]  # type: ignore[attr-defined]
+    assert [each["ref"] for each in found["versions"]] == ["risk/churn:1"]
     assert "nowhere" in run("models", "--project", "nowhere", code=1).err
     document = run("project", "create", "ops", "--json").document
     assert document["project"] == "ops"
-    assert [each["name"] for each in document["stages"]][0] == "none"  # type: ignore[attr-defined]
+    assert document["stages"][0]["name"] == "none"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Command
+from answers import Command
 from typer.testing import CliRunner
 
 from modelry.cli.app import app
@@ -22,13 +22,14 @@ MakeFile = Callable[[str, bytes], str]
 MODELRY = str(Path(sys.executable).with_name("modelry"))
 
 
-def on_a_terminal(words: list[str], keys: bytes = b"", env: dict[str, str] | None = None) -> tuple[int, str]:  # fmt: skip
+def on_a_terminal(
+    words: list[str], keys: bytes = b"", env: dict[str, str] | None = None
+) -> tuple[int, str]:
     """Run a command on a pseudo terminal, type `keys`, and answer how it ended and all it said."""
     process, terminal = pty.fork()
     if process == 0:
-        os.execve(
-            MODELRY, [MODELRY, *words], {**os.environ, "TERM": "xterm-256color", **(env or {})}
-        )  # noqa: S606
+        environment = {**os.environ, "TERM": "xterm-256color", **(env or {})}
+        os.execve(MODELRY, [MODELRY, *words], environment)  # noqa: S606 - our own command
     said, typed, deadline = b"", not keys, time.monotonic() + 60
     while time.monotonic() < deadline:
         if not typed and b"[y/N]" in said:
@@ -90,11 +91,10 @@ def test_ctrl_c_ends_with_130_and_one_line(home: Path, tmp_path: Path) -> None:
     assert not (home / "registry.db").exists()
 
 
-@pytest.mark.parametrize(("variable", "value"), [("--uri", ""), ("MODELRY_URI", "")])
+@pytest.mark.parametrize("variable", ["--uri", "MODELRY_URI"])
 def test_a_registry_can_be_named_by_option_or_variable(
-    shell: Command, model_file: MakeFile, tmp_path: Path, home: Path, variable: str, value: str
+    shell: Command, model_file: MakeFile, tmp_path: Path, home: Path, variable: str
 ) -> None:
-    del value
     model_file("m.bin", b"m")
     uri = f"sqlite:///{tmp_path / 'other.db'}"
     option, env = (f"--uri {uri}", {}) if variable == "--uri" else ("", {variable: uri})

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Command
+from answers import Command
 
 MakeFile = Callable[[str, bytes], str]
 
@@ -45,7 +45,7 @@ def test_everything_that_was_typed_is_in_the_json(
     assert said["params"] == {"C": 1.0, "deep": True, "none": None, "layers": [1, 2],
                               "solver": "lbfgs", "id": "007"}  # fmt: skip
     assert said["tags"] == {"team": "risk", "gpu": ""}
-    names = {each["name"]: each for each in said["datasets"]}  # type: ignore[attr-defined]
+    names = {each["name"]: each for each in said["datasets"]}
     assert names["train.csv"]["digest"].startswith("sha256:")
     assert names["census"]["digest"] == digest
     assert names["web"]["uri"] == "https://example.org/a?b=c"
@@ -53,7 +53,7 @@ def test_everything_that_was_typed_is_in_the_json(
     assert said["description"] == "Ünïcode 模型"
     assert said["run_id"] == "run-7"
     assert said["base"] == "base-model:1"
-    assert said["created_at"].endswith("Z")  # type: ignore[attr-defined]
+    assert said["created_at"].endswith("Z")
     assert said["source"] == str(tmp_path / "m.bin")
 
 

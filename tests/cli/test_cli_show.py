@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import Command
+from answers import Command
 from rich.console import Console
 
 from modelry.cli.pages.card import registered_card
@@ -63,7 +63,7 @@ def printed(version: Version) -> Callable[..., str]:
         out = io.StringIO()
         sheet = Sheet(Console(file=out, width=width, markup=False), version.created + 2 * HOUR)
         environment = Environment("3.12.1", "linux", {"numpy": "2.0", "scikit-learn": "1.6"})
-        shown = replace(version, **changes)  # type: ignore[arg-type]
+        shown = replace(version, **changes)
         version_page(sheet, shown, environment, packages=packages)
         return out.getvalue()
 
@@ -188,7 +188,7 @@ def test_a_model_alone_shows_its_own_page(run: Command) -> None:
         "VERSION", "3", "2", "1"]  # fmt: skip
     assert document["description"] == "Scores how likely a loan is to default."
     assert document["tags"] == {"owner": "ada"}
-    assert [each["number"] for each in document["latest"]] == [3, 2, 1]  # type: ignore[attr-defined]
+    assert [each["number"] for each in document["latest"]] == [3, 2, 1]
 
 
 @pytest.mark.parametrize(
@@ -207,9 +207,9 @@ def test_the_environment_is_counted_and_listed_on_demand(run: Command) -> None:
     full = run("show", "credit-risk:1", "--environment", "--json").document["environment"]
     page = run("show", "credit-risk:1", "--environment")
 
-    assert short["package_count"] == len(full["packages"])  # type: ignore[index, call-overload]
-    assert "packages" not in short  # type: ignore[operator]
-    assert "typer" in full["packages"]  # type: ignore[index, call-overload]
+    assert short["package_count"] == len(full["packages"])
+    assert "packages" not in short
+    assert "typer" in full["packages"]
     assert any(line.startswith("  typer ") for line in page.lines)
 
 
@@ -226,7 +226,7 @@ def test_a_damaged_record_of_the_environment_does_not_hide_the_rest(
 
     assert "is gone or was edited" in said.err
     assert said.lines[0] == "credit-risk:1  1.0.0"
-    assert document["environment"]["python"] is None  # type: ignore[index, call-overload]
+    assert document["environment"]["python"] is None
 
 
 def test_what_is_not_there_is_one_line(run: Command) -> None:

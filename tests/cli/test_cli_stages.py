@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Command
+from answers import Command
 
 MakeFile = Callable[[str, bytes], str]
 pytestmark = pytest.mark.usefixtures("three_versions")
@@ -94,7 +94,7 @@ def test_a_description_is_replaced(run: Command) -> None:
 def test_stages_are_shown_and_set_from_what_show_prints(run: Command, tmp_path: Path) -> None:
     said = run("stages", "show")
     document = run("stages", "show", "--json").document
-    document["stages"].insert(2, {"name": "canary", "exclusive": True})  # type: ignore[attr-defined]
+    document["stages"].insert(2, {"name": "canary", "exclusive": True})
     (tmp_path / "stages.json").write_text(json.dumps(document))
     changed = run("stages", "set", "stages.json")
     again = run("stages", "set", "stages.json", "--json").document

@@ -158,23 +158,6 @@ def test_a_writer_leaves_the_line_when_it_waited_too_long(
         assert view.environment("b" * 64) == "next"
 
 
-def test_writers_take_turns(path: Path) -> None:
-    store, order = SqliteStore(path), list[int]()
-
-    def write(name: int) -> None:
-        for _ in range(10):
-            store.change(lambda unit: (order.append(name), unit.add_environment("a" * 64, "x")))
-
-    threads = [threading.Thread(target=write, args=[name]) for name in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(order) == 40
-    last_quarter = set(order[-12:])
-    assert len(last_quarter) >= 3, "nobody was left to the end"
-
-
 def test_readers_and_writers_in_many_threads_never_see_a_lock(path: Path) -> None:
     store = SqliteStore(path)
     store.change(one_version)
