@@ -48,11 +48,16 @@ class Point:
 
 
 def points(log: Path, root: Path) -> list[Point]:
-    """Answer every point of a recorded run at which something under `root` was about to change."""
-    found = []
+    """Answer every point of a recorded run at which something under `root` was about to change.
+
+    Calls are counted in the first thread, as strace counts them: each thread by itself.
+    """
+    found: list[Point] = []
     counts = dict.fromkeys(CALLS, 0)
+    first: int | None = None
     for call in strace_log.read(log):
-        if call.name in CALLS:
+        first = call.thread if first is None else first
+        if call.name in CALLS and call.thread == first:
             counts[call.name] += 1
             path = _path(call)
             if path is not None and Path(path).is_relative_to(root) and _changes(call):

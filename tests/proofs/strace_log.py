@@ -41,6 +41,7 @@ class Argument:
 class Call:
     """A system call that ended: its arguments, and its result or the name of its error."""
 
+    thread: int
     name: str
     arguments: tuple[Argument, ...]
     result: int
@@ -80,9 +81,9 @@ def read(log: Path) -> Iterator[Call]:
                 continue
             match = _LINE.fullmatch(whole)
             if match is not None:
-                _, name, arguments, result, error, injected = match.groups()
+                thread, name, arguments, result, error, injected = match.groups()
                 value = -1 if result == b"?" else int(result)
-                yield Call(name.decode(), tuple(_arguments(arguments)), value,
+                yield Call(int(thread), name.decode(), tuple(_arguments(arguments)), value,
                            (error or b"").decode() if value < 0 else "", bool(injected))  # fmt: skip
 
 

@@ -1,0 +1,38 @@
+"""What the core needs of the world, as small interfaces with their promises.
+
+An adapter passes the conformance suite of its port in `modelry.testing`; the
+docstrings here say what the suite proves.
+"""
+
+from modelry.core.ports.bytes import (
+    BlobInfo,
+    Blobs,
+    Progress,
+    Shelf,
+    Source,
+    SourceFile,
+    Sources,
+    Staged,
+)
+from modelry.core.ports.metadata import Fold, Ledger, Store, Unit, View
+from modelry.core.ports.surroundings import Clock, FileFormat, FolderFormat, Surroundings
+
+__all__ = [
+    "BlobInfo",
+    "Blobs",
+    "Clock",
+    "FileFormat",
+    "Fold",
+    "FolderFormat",
+    "Ledger",
+    "Progress",
+    "Shelf",
+    "Source",
+    "SourceFile",
+    "Sources",
+    "Staged",
+    "Store",
+    "Surroundings",
+    "Unit",
+    "View",
+]

@@ -1,0 +1,174 @@
+"""Bytes: on the way in, in the store, and on the way out to a local folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from modelry.core.model import File, Kind, Version
+
+Progress = Callable[[str, int, int], None]
+"""Called as `progress(what, done, total)` with bytes, now and then during long work."""
+
+
+class SourceFile(Protocol):
+    """A file that can be read: on the way in, or already stored."""
+
+    @property
+    def path(self) -> str:
+        """The path inside the version: relative, `/` between its parts."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """The size in bytes."""
+        ...
+
+    def open(self) -> BinaryIO:
+        """Open for reading from the start; the caller closes."""
+        ...
+
+
+class Source(Protocol):
+    """A local file or folder that is about to be registered."""
+
+    @property
+    def name(self) -> str:
+        """The file's or folder's own name."""
+        ...
+
+    @property
+    def kind(self) -> Kind:
+        """Whether it is one file or a folder."""
+        ...
+
+    @property
+    def files(self) -> Sequence[SourceFile]:
+        """Every file in it, sorted by path."""
+        ...
+
+
+class Sources(Protocol):
+    """Opens what a caller names as the bytes of a version."""
+
+    def open(self, path: Path) -> Source:
+        """Look at `path` without reading file contents.
+
+        Raises `NotFound` where nothing is there, `Invalid` for devices,
+        sockets, links that leave the folder, names that cannot be carried to
+        another machine, and folders without a file.
+        """
+        ...
+
+
+class Staged(Protocol):
+    """Bytes on their way into the store: hashed and durable, but not yet named.
+
+    Leaving the context drops whatever was not published and ends the lease.
+    """
+
+    @property
+    def files(self) -> Sequence[File]:
+        """The staged files with their digests, in the order they were given."""
+        ...
+
+    def open(self, file: File) -> BinaryIO:
+        """Open the staged bytes of `file`, not the caller's original."""
+        ...
+
+    def publish(self) -> None:
+        """Put every blob under its digest, durably: file and folder are fsynced.
+
+        Until the context is left, garbage collection does not touch them.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BlobInfo:
+    """A blob in the store: sha256 as 64 hex digits, size in bytes, age in seconds."""
+
+    sha256: str
+    size: int
+    age: float
+
+
+class Blobs(Protocol):
+    """Content-addressed bytes. A blob is whole and true to its digest, or absent."""
+
+    def stage(
+        self,
+        files: Sequence[SourceFile],
+        known_size: Callable[[int], bool],
+        progress: Progress | None = None,
+    ) -> AbstractContextManager[Staged]:
+        """Read, hash and keep `files`, in parallel and in bounded memory.
+
+        Where `known_size(size)` is true, or the file is small, it is hashed
+        first, and not written when its blob is already here. `known_size` is
+        called from the caller's thread. Raises `Conflict` where a file
+        changes while it is read, `Unavailable` where the disk is full or fails.
+        """
+        ...
+
+    def hold(self, digests: Iterable[str] | None = None) -> AbstractContextManager[None]:
+        """Lease blobs: they are not removed while the context is open.
+
+        None leases all there are and all that come.
+        """
+        ...
+
+    def size(self, sha256: str) -> int | None:
+        """Answer the size of a blob, None where it is absent. Does not read it."""
+        ...
+
+    def open(self, sha256: str) -> BinaryIO:
+        """Open a blob for reading. Raises `Corrupt` where it is absent."""
+        ...
+
+    def verify(self, sha256: str, size: int, progress: Progress | None = None) -> None:
+        """Read a blob to its end. Raises `Corrupt` where it is absent or not its digest."""
+        ...
+
+    def scan(self) -> Iterator[BlobInfo]:
+        """Answer every blob in the store."""
+        ...
+
+    def remove(self, sha256: str) -> bool:
+        """Remove a blob unless somebody holds a lease on it; say whether it is gone."""
+        ...
+
+    def sweep(self, grace: float) -> int:
+        """Drop what dead processes left half done longer than `grace` seconds ago.
+
+        Answers the bytes that were freed.
+        """
+        ...
+
+
+class Shelf(Protocol):
+    """Local folders of files, ready to be loaded, made from blobs and verified."""
+
+    def place(
+        self, version: Version, to: Path | None = None, progress: Progress | None = None
+    ) -> Path:
+        """Bring the files of `version` to a local folder and answer its path.
+
+        A version that was registered as one file answers the path of that
+        file. The same version asked again answers the same place where
+        nothing in it changed. Writing there cannot reach the registry's bytes.
+        Raises `Corrupt` naming the file whose blob is missing or changed, and
+        `Conflict` where `to` holds something else.
+        """
+        ...
+
+    def tidy(self, keep: Callable[[str], bool]) -> int:
+        """Drop folders that no caller wants any more, and answer the bytes that were freed.
+
+        `keep(digest)` says whether the folder of a version's digest stays. A
+        folder in which its user changed something is never touched.
+        """
+        ...
