@@ -19,6 +19,7 @@ from modelry.cli.refusals import refusal
 from modelry.core.errors import Invalid, RegistryError
 
 MakeFile = Callable[[str, bytes], str]
+CTRL_C = b"\x03"
 MODELRY = str(Path(sys.executable).with_name("modelry"))
 
 
@@ -26,23 +27,27 @@ def on_a_terminal(
     words: list[str], keys: bytes = b"", env: dict[str, str] | None = None
 ) -> tuple[int, str]:
     """Run a command on a pseudo terminal, type `keys`, and answer how it ended and all it said."""
-    process, terminal = pty.fork()
-    if process == 0:
-        environment = {**os.environ, "TERM": "xterm-256color", **(env or {})}
-        os.execve(MODELRY, [MODELRY, *words], environment)  # noqa: S606 - our own command
+    terminal, far_end = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", **(env or {})}
+    process = subprocess.Popen(
+        [MODELRY, *words], stdin=far_end, stdout=far_end, stderr=far_end, env=environment
+    )
+    os.close(far_end)
     said, typed, deadline = b"", not keys, time.monotonic() + 60
     while time.monotonic() < deadline:
         if not typed and b"[y/N]" in said:
-            os.write(terminal, keys)
             typed = True
+            if keys == CTRL_C:
+                process.send_signal(signal.SIGINT)
+            else:
+                os.write(terminal, keys)
         if select.select([terminal], [], [], 0.1)[0]:
             try:
                 said += os.read(terminal, 4096)
-            except OSError:
+            except OSError:  # the far end is closed
                 break
-    _, status = os.waitpid(process, 0)
     os.close(terminal)
-    return os.waitstatus_to_exitcode(status), said.decode()
+    return process.wait(60), said.decode()
 
 
 def test_the_exit_codes_are_those_of_the_help(shell: Command, model_file: MakeFile) -> None:
@@ -132,7 +137,7 @@ def test_delete_asks_a_person_and_takes_no_for_an_answer(run: Command) -> None:
     assert "deleted credit-risk:3 (1.2.0); its history stays" in said
     assert run("show", "credit-risk:3", code=1).out == ""
 
-    code, said = on_a_terminal(["delete", "credit-risk:1"], b"\x03")
+    code, said = on_a_terminal(["delete", "credit-risk:1"], CTRL_C)
     assert code == 130
     assert "Traceback" not in said
 

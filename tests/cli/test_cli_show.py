@@ -4,7 +4,9 @@ import io
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from answers import Command
@@ -42,8 +44,6 @@ FINDINGS = Findings(
 @pytest.fixture
 def version() -> Version:
     files = tuple(File(f"part-{at}.bin", f"{at:064x}", 1000 * at) for at in range(12))
-    from datetime import UTC, datetime
-
     return Version(
         id=1, project="risk", name="churn", number=7, version="2.1.0", stage="production",
         aliases=("champion",), digest="sha256:" + "ab" * 32, kind="folder", files=files,
@@ -59,7 +59,7 @@ def version() -> Version:
 def printed(version: Version) -> Callable[..., str]:
     """Answer the page of a version, seen two hours after it was registered."""
 
-    def page(width: int = 100, *, packages: bool = False, **changes: object) -> str:
+    def page(width: int = 100, *, packages: bool = False, **changes: Any) -> str:  # noqa: ANN401 - fields of Version
         out = io.StringIO()
         sheet = Sheet(Console(file=out, width=width, markup=False), version.created + 2 * HOUR)
         environment = Environment("3.12.1", "linux", {"numpy": "2.0", "scikit-learn": "1.6"})

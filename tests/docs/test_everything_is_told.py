@@ -104,6 +104,14 @@ def test_the_rooms_on_the_page_of_the_architecture_are_those_that_exist() -> Non
     assert {room for room in rooms if not re.search(rf"^  {room}/? ", told, re.MULTILINE)} == set()
 
 
+def test_every_file_in_the_drawing_of_the_rooms_exists() -> None:
+    drawing = page("docs/architecture.md").split("```")[1]
+    drawn = re.findall(r"^ +(\w+(?:\.py|/)) ", drawing, re.MULTILINE)
+    assert len(drawn) > 15
+    source = CHECKOUT / "src" / "modelry"
+    assert [name for name in drawn if not any(source.rglob(name.rstrip("/")))] == []
+
+
 def test_every_decision_is_listed_with_its_title() -> None:
     folder = CHECKOUT / "docs" / "decisions"
     listed = dict(

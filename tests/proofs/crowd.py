@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from journal import Journal
+
 from modelry.core.errors import NotFound
 from modelry.core.registry import Registry
 from modelry.wiring import connect

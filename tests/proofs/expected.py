@@ -15,9 +15,7 @@ from modelry.core.events import Event
 from modelry.core.model import Version
 from modelry.core.ports import View
 
-CHANGES = frozenset(
-    {"register", "promote", "rollback", "alias", "remove_alias", "delete", "purge"}
-)
+CHANGES = frozenset({"register", "promote", "rollback", "alias", "remove_alias", "delete", "purge"})
 KINDS = {
     "register": {"version.registered"},
     "promote": {"version.promoted"},

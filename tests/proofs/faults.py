@@ -71,7 +71,7 @@ def shape(call: Call) -> str:
 
 
 def _path(call: Call) -> str | None:
-    if call.arguments[0].path is not None and call.name not in {"openat"}:
+    if call.arguments[0].path is not None and call.name != "openat":
         return call.arguments[0].path
     quoted = next((arg.quoted for arg in call.arguments if arg.quoted is not None), b"")
     return quoted.decode()

@@ -64,7 +64,18 @@ def run(
     log: Path, command: Sequence[str], *options: str, seconds: float = 120
 ) -> subprocess.CompletedProcess[str]:
     """Run a command under strace, which writes `log`."""
-    words = [need_strace(), "-f", "--seccomp-bpf", "-y", "-xx", "-s", "100000000", "-o", str(log), *options]
+    words = [
+        need_strace(),
+        "-f",
+        "--seccomp-bpf",
+        "-y",
+        "-xx",
+        "-s",
+        "100000000",
+        "-o",
+        str(log),
+        *options,
+    ]
     return subprocess.run(  # the same calls in every run
         [*words, *command], capture_output=True, text=True, timeout=seconds, check=False,
         env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},

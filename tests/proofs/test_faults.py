@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import deed
 import faults
@@ -49,11 +50,9 @@ def test_row_44_and_45_a_failure_while_a_registry_is_made_leaves_one_that_can_be
     assert "\n".join(filter(None, found)) == ""
 
 
-def record(
-    folder: Path, start: Path, deeds: list[str]
-) -> tuple[list[Point], list[Sequence[object]]]:
+def record(folder: Path, start: Path, deeds: list[str]) -> tuple[list[Point], list[list[object]]]:
     """Do the deeds undisturbed; answer where they write, and what is told after each."""
-    outcomes = [[] if not (start / "home").exists() else told(start)]
+    outcomes: list[list[object]] = [[] if not (start / "home").exists() else told(start)]
     for count in range(1, len(deeds) + 1):
         disk = fresh(folder, start)
         done = strace_log.run(folder / "log", command(folder, disk, deeds[:count]),
@@ -74,8 +73,9 @@ def fresh(folder: Path, start: Path) -> Path:
 def told(disk: Path) -> list[object]:
     """Answer the chains with their lengths, and where each version and pointer stands."""
     with connect(home=disk / "home") as registry:
-        return [(row[0], row[1], [each[:5] for each in row[3] or ()], [
-            (each.name, each.number) for each in row[4] or ()]) for row in tell(registry)]  # type: ignore[index]  # rows  # fmt: skip
+        return [(chain, length, [each[:5] for each in versions or ()], [
+            (each.name, each.number) for each in pointers or ()])
+            for chain, length, _, versions, pointers in cast("Sequence[Any]", tell(registry))]  # fmt: skip
 
 
 def command(folder: Path, disk: Path, deeds: Sequence[str]) -> list[str]:

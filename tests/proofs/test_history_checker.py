@@ -66,7 +66,9 @@ def test_a_lost_update_is_caught(seed: int) -> None:
     chance = random.Random(seed)
     steps = true_history(chance)
     begin = max(step.returned for step in steps) + 1
-    old = max((step for step in steps if step.writes), key=lambda step: int(step.name.split("@")[1]))
+    old = max(
+        (step for step in steps if step.writes), key=lambda step: int(step.name.split("@")[1])
+    )
     lost = Step("lost", writes=True, value=-1, invoked=begin, returned=begin + 1)
     read = Step("read", writes=False, value=old.value, invoked=begin + 2, returned=begin + 3)
     assert violation([*steps, replace(read, value=-1)]) is not None, "nobody wrote it"

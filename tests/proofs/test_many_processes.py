@@ -8,18 +8,19 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import crowd
 import journal
-import pytest
 import wholeness
 from counts import OPERATIONS, SEED
 from history_checker import Step, violation
 from journal import Operation
+from told_order import Told, problems
+
 from modelry.core.events import Event, EventKind
 from modelry.core.registry import Registry
 from modelry.wiring import connect
-from told_order import Told, problems
 
 WRITERS, READERS = 8, 8
 CROWD = Path(crowd.__file__)
@@ -92,9 +93,7 @@ def nothing_unexpected_reached_a_caller(
     assert len(operations) >= OPERATIONS // WRITERS * WRITERS * 9 // 10
 
 
-def some_order_explains_every_answer(
-    operations: list[Operation], model: str, pointer: str
-) -> None:
+def some_order_explains_every_answer(operations: list[Operation], model: str, pointer: str) -> None:
     assert violation(_steps(operations, model, pointer)) is None
 
 
@@ -130,8 +129,8 @@ def the_record_of_production_explains_every_answer(
         told = [
             Told(event.comment, event.kind is EventKind.ROLLED_BACK, row[2])
             for event in _events(registry, model)
-            for row in event.body.get("moves", [])  # type: ignore[union-attr]  # a list
-            if row[0] == "production"  # type: ignore[index]  # a list
+            for row in cast("list[tuple[str, str, int | None]]", event.body.get("moves", []))
+            if row[0] == "production"
         ]
     mine = [each for each in operations if each.model == model]
     changes = {each.id: each for each in mine if each.about == "production"}
@@ -144,10 +143,12 @@ def numbers_are_unique_gapless_and_in_the_order_of_time(
 ) -> None:
     made = [each for each in operations if each.model == model and each.verb == "register"]
     by_number = {each.answer: each for each in made}
-    assert sorted(n for n in by_number if n) == [*range(crowd.FIRST + 1, crowd.FIRST + 1 + len(made))]
+    assert sorted(n for n in by_number if n) == [
+        *range(crowd.FIRST + 1, crowd.FIRST + 1 + len(made))
+    ]
     latest = None
-    for number in sorted(n for n in by_number if n):
-        each = by_number[number]
+    for born_as in sorted(n for n in by_number if n):
+        each = by_number[born_as]
         assert latest is None or each.returned >= latest.invoked, (each, latest)
         latest = each if latest is None or each.invoked > latest.invoked else latest
     with connect(home=home) as registry:
@@ -172,9 +173,7 @@ def promises_1_2_3_and_5_hold(home: Path) -> None:
         assert wholeness.verify(registry) == []
 
 
-def changes_and_records_match_one_to_one(
-    home: Path, operations: list[Operation]
-) -> None:
+def changes_and_records_match_one_to_one(home: Path, operations: list[Operation]) -> None:
     with connect(home=home) as registry:
         for model in crowd.MODELS:
             events = _events(registry, model)

@@ -18,6 +18,7 @@ import traceback
 from pathlib import Path
 
 from journal import Journal
+
 from modelry.core.registry import Registry
 from modelry.wiring import connect
 

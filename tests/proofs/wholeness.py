@@ -28,9 +28,7 @@ def problems(registry: Registry, *, gapless: bool = True) -> list[str]:
     return found
 
 
-def _numbers(
-    name: str, last: int, versions: list[Version], *, gapless: bool
-) -> Iterator[str]:
+def _numbers(name: str, last: int, versions: list[Version], *, gapless: bool) -> Iterator[str]:
     numbers = [each.number for each in versions]
     labels = {each.version.lower() for each in versions}
     if len(set(numbers)) < len(numbers) or len(labels) < len(numbers):

@@ -18,44 +18,47 @@ from modelry.cli.session import note, print_json, session
 if TYPE_CHECKING:
     from modelry.core.registry import Registry
 
-Pairs = list[str]
+GivenPath = Annotated[
+    Path, typer.Argument(metavar="PATH", help="The file or folder.", show_default=False)
+]
+Label = Annotated[
+    str | None, typer.Option("--version", "-v", metavar="LABEL", help="A label, as 1.2.0.")
+]
+Metrics = Annotated[
+    list[str] | None, typer.Option("--metric", metavar="K=NUMBER", help="May be repeated.")
+]
+Params = Annotated[
+    list[str] | None,
+    typer.Option("--param", metavar="K=V", help="JSON where it is JSON, else text; repeatable."),
+]
+Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="K[=V]", help="May be repeated.")]
+Datasets = Annotated[
+    list[str] | None,
+    typer.Option("--dataset", metavar="D", help="A name, path, name=sha256:... or name=uri."),
+]
+Description = Annotated[
+    str | None, typer.Option("--description", metavar="TEXT", help="What it is.")
+]
+RunId = Annotated[str | None, typer.Option("--run-id", metavar="ID", help="The run that made it.")]
+Base = Annotated[
+    str | None,
+    typer.Option("--base", metavar="REF", help="What it came from.", autocompletion=complete_ref),
+]
 
 
 def register(  # noqa: PLR0913 - a version has this many facts
     ctx: typer.Context,
     *,
     model: ModelName,
-    path: Annotated[
-        Path, typer.Argument(metavar="PATH", help="The file or folder.", show_default=False)
-    ],
-    version: Annotated[
-        str | None, typer.Option("--version", "-v", metavar="LABEL", help="A label, as 1.2.0.")
-    ] = None,
-    metric: Annotated[
-        Pairs | None, typer.Option("--metric", metavar="K=NUMBER", help="May be repeated.")
-    ] = None,
-    param: Annotated[
-        Pairs | None, typer.Option("--param", metavar="K=V", help="JSON values are read as such.")
-    ] = None,
-    tag: Annotated[
-        Pairs | None, typer.Option("--tag", metavar="K[=V]", help="May be repeated.")
-    ] = None,
-    dataset: Annotated[
-        Pairs | None,
-        typer.Option("--dataset", metavar="D", help="A name, path, name=sha256:... or name=uri."),
-    ] = None,
-    description: Annotated[
-        str | None, typer.Option("--description", metavar="TEXT", help="What it is.")
-    ] = None,
-    run_id: Annotated[
-        str | None, typer.Option("--run-id", metavar="ID", help="The run that made it.")
-    ] = None,
-    base: Annotated[
-        str | None,
-        typer.Option(
-            "--base", metavar="REF", help="What it came from.", autocompletion=complete_ref
-        ),
-    ] = None,
+    path: GivenPath,
+    version: Label = None,
+    metric: Metrics = None,
+    param: Params = None,
+    tag: Tags = None,
+    dataset: Datasets = None,
+    description: Description = None,
+    run_id: RunId = None,
+    base: Base = None,
     as_json: AsJson = False,
 ) -> None:
     """Seal a file or folder as a new version of a model.
@@ -65,14 +68,14 @@ def register(  # noqa: PLR0913 - a version has this many facts
     """
     from modelry.cli.meter import Meter
 
-    facts = (values.metrics(metric or ()), values.params(param or ()), values.tags(tag or ()),
-             values.datasets(dataset or ()))  # fmt: skip
+    metrics, params = values.metrics(metric or ()), values.params(param or ())
+    tags, datasets = values.tags(tag or ()), values.datasets(dataset or ())
     here = session(ctx)
     with here.registry() as registry, Meter(color=here.color) as meter, _notes():
         before = _last_number(registry, model) if version is not None else 0
         made = registry.register(
-            model, path, version=version, metrics=facts[0], params=facts[1], tags=facts[2],
-            datasets=facts[3], description=description, run_id=run_id, base=base, progress=meter,
+            model, path, version=version, metrics=metrics, params=params, tags=tags,
+            datasets=datasets, description=description, run_id=run_id, base=base, progress=meter,
         )  # fmt: skip
     again = version is not None and made.number <= before
     if as_json:

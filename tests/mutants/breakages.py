@@ -1,0 +1,110 @@
+"""Deliberate breakages, and for each the proof that must fail on it.
+
+The old text must occur exactly once in its file, so that this table follows the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+POWER = "proofs/test_power_cut.py"
+SECOND = "-k=whenever_the_power_is_cut and second"
+
+
+@dataclass(frozen=True, slots=True)
+class Subset:
+    """Some tests, and how much they do."""
+
+    words: tuple[str, ...]
+    counts: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Breakage:
+    """Edits `(file, old text, new text)` and the tests that must notice."""
+
+    name: str
+    edits: tuple[tuple[str, str, str], ...]
+    noticed_by: Subset
+
+
+CUT = Subset((POWER, SECOND), {"STATES": 120})
+CROWD = Subset(("proofs/test_many_processes.py",), {"OPERATIONS": 600})
+KILL = Subset(("proofs/test_kill.py", "-k=killed and 0"), {"KILLS": 100})
+GARBAGE = Subset(("proofs/test_crew.py", "-k=row_48"), {"SECONDS": 3})
+RACE = Subset(("proofs/test_crew.py", "-k=row_52"), {"ROUNDS": 8})
+VANISHING = Subset(("proofs/test_vanishing_blob.py",))
+DAMAGE = Subset((POWER, "-k=lost_its_bytes"))
+TAMPERING = Subset(("proofs/test_tampering.py",))
+
+REGISTER, WORLD = "core/verbs/register.py", "core/verbs/world.py"
+SQLITE, UNIT, TABLES = "stores/sql/sqlite.py", "stores/sql/unit.py", "stores/sql/tables.py"
+STAGING = "blobs/staging.py"
+
+_RECHECK = (REGISTER,
+            "    if any(world.blobs.size(file.sha256) != file.size for file in sealed.files):",
+            "    if False:")  # fmt: skip
+_SPLIT = (
+    '    unit._connection.exec_driver_sql("COMMIT")\n'
+    '    unit._connection.exec_driver_sql("BEGIN IMMEDIATE")\n'
+    "    unit.append(event)"
+)
+_POINTER_KEY = """    Column("model_id", BigInteger, ForeignKey("models.id"), primary_key=True),
+    Column("name", String(128), primary_key=True),
+    Column("kind", String(8), nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("entry", BigInteger, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+"""
+
+BREAKAGES = [
+    Breakage("metadata before blobs", (
+        _RECHECK,
+        (REGISTER, "            staged.publish()\n            version = ", "            version = "),
+        (REGISTER, "        if version is not None:\n            return version",
+                   "            staged.publish()\n        if version is not None:\n            return version"),
+    ), CUT),
+    Breakage("the event outside the transaction", ((WORLD, "    unit.append(event)", _SPLIT),), CUT),
+    Breakage("the event outside the transaction, killed",
+             ((WORLD, "    unit.append(event)", _SPLIT),), KILL),
+    Breakage("no fsync of a blob", ((STAGING, "                flush(out)", "                pass"),),
+             CUT),
+    Breakage("no fsync of the names of blobs",
+             ((STAGING, "                flush_folder(folder)", "                pass"),), CUT),
+    Breakage("no fsync of the database",
+             ((SQLITE, "PRAGMA synchronous = {synchronous}", "PRAGMA synchronous = OFF"),), CUT),
+    Breakage("a pointer without a unique key", (
+        (TABLES, _POINTER_KEY, _POINTER_KEY.replace(", primary_key=True", "").replace(
+            "    sqlite_with_rowid=False,\n", "")),
+        (UNIT, "        if not self._connection.execute(update(pointers).where(*key), row).rowcount:",
+               "        if key:"),
+    ), RACE),
+    Breakage("numbers taken outside the lock", (
+        (SQLITE, "            self._queue.turn(PATIENCE),\n", ""),
+        (SQLITE, '            self._transaction("BEGIN IMMEDIATE") as connection,',
+                 '            self._transaction("BEGIN") as connection,'),
+    ), CROWD),
+    Breakage("no second look at blobs in the transaction", (_RECHECK,), VANISHING),
+    Breakage("collection that ignores leases", (
+        ("blobs/local.py", "                if self._leases.covers(sha256):",
+                           "                if False:"),
+        _RECHECK,
+    ), GARBAGE),
+    Breakage("collection that does not ask what versions name", (
+        ("core/verbs/remove.py", "        named = unit.named(wanted)",
+                                 "        named = frozenset(wanted) - frozenset(wanted)"),
+    ), GARBAGE),
+    Breakage("the head of a chain that stays", (
+        (UNIT,
+         '        if not self._connection.execute(_UPDATE_HEAD, {"key": event.chain, **row}).rowcount:',
+         "        if event.seq == 1:"),
+    ), TAMPERING),
+    Breakage("a hash that leaves the body out", (
+        ("core/events.py", "actor, at, number, body, prev]\n", "actor, at, number, prev]\n"),
+    ), TAMPERING),
+    Breakage("use without verification", (
+        ("blobs/building.py", "    if found != (file.sha256, file.size):", "    if False:"),
+    ), DAMAGE),
+]  # fmt: skip
