@@ -39,14 +39,16 @@ class LocalSurroundings:
         folder = path.resolve().parent if path.is_file() else path.resolve()
         if not any((parent / ".git").exists() for parent in (folder, *folder.parents)):
             return None
-        sha = _git(folder, "rev-parse", "--verify", "HEAD")
-        if sha is None:
+        lines = (_git(folder, "status", "--porcelain=v2", "--branch", "-uno") or "").splitlines()
+        told = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# branch."))
+        sha, branch = told.get("branch.oid", "(initial)"), told.get("branch.head")
+        if sha == "(initial)":
             return None
         return Commit(
             sha,
-            branch=_git(folder, "symbolic-ref", "--short", "-q", "HEAD"),
-            remote=_without_secret(_git(folder, "config", "--get", "remote.origin.url")),
-            dirty=bool(_git(folder, "status", "--porcelain", "--untracked-files=no")),
+            branch=None if branch == "(detached)" else branch,
+            remote=_remote(folder),
+            dirty=any(not line.startswith("#") for line in lines),
         )
 
     def environment(self) -> Environment:
@@ -67,6 +69,12 @@ def _git(folder: Path, *words: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
         return None
     return (answer.stdout.strip() or None) if answer.returncode == 0 else None
+
+
+@cache
+def _remote(folder: Path) -> str | None:
+    """Ask for the origin once a process: it hardly ever changes, and each question costs."""
+    return _without_secret(_git(folder, "config", "--get", "remote.origin.url"))
 
 
 def _without_secret(url: str | None) -> str | None:

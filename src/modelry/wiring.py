@@ -5,6 +5,8 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from modelry import plugins
@@ -12,6 +14,8 @@ from modelry.blobs.shelf import LocalShelf
 from modelry.blobs.tree import LocalSources
 from modelry.core.errors import Unsupported
 from modelry.core.inspection import Inspection
+from modelry.core.model import Findings, Kind
+from modelry.core.ports import SourceFile
 from modelry.core.registry import Registry
 from modelry.core.verbs.world import World
 from modelry.settings import Settings
@@ -40,7 +44,7 @@ def connect(uri: str | None = None, *, home: Path | None = None) -> Registry:
             blobs=blobs,
             shelf=LocalShelf(folder / "use", blobs),
             sources=LocalSources(),
-            inspection=_inspection(),
+            inspection=_InstalledFormats(),
             surroundings=LocalSurroundings(),
             clock=SystemClock(),
         )
@@ -56,9 +60,17 @@ def _root(uri: str) -> Path:
     return Path(folder)
 
 
-def _inspection() -> Inspection:
-    found = [make() for make in plugins.load_all("formats")]
-    return Inspection(
-        [each for each in found if hasattr(each, "sniff")],
-        [each for each in found if not hasattr(each, "sniff")],
-    )
+class _InstalledFormats:
+    """Loads the formats when a first version is registered: looking up needs none."""
+
+    @cached_property
+    def _inspection(self) -> Inspection:
+        found = [make() for make in plugins.load_all("formats")]
+        return Inspection(
+            [each for each in found if hasattr(each, "sniff")],
+            [each for each in found if not hasattr(each, "sniff")],
+        )
+
+    def inspect(self, kind: Kind, files: Sequence[SourceFile]) -> Findings | None:
+        """Answer what a version is, by every installed format."""
+        return self._inspection.inspect(kind, files)

@@ -116,8 +116,10 @@ def test_a_folder_is_registered_with_all_its_files(run: Command, model_file: Mak
         (["--param", "C"], "'C' has no value; write name=value"),
         (["--param", "=1"], "'=1' has no value; write name=value"),
         (["--tag", "=x"], "'=x' has no value"),
-        (["--dataset", "train=here.csv"], "name a local data set by its path alone"),
-        (["--dataset", "train=unknown"], "write a name, a local path, name=sha256:... or"),
+        (
+            ["--dataset", "train=unknown"],
+            "write a name, a local path, name=path, name=sha256:... or",
+        ),
         (["--nonsense"], "No such option"),
     ],
 )

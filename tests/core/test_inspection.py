@@ -100,7 +100,7 @@ class Marked:
 
 
 def inspection(*folders: Marked) -> Inspection:
-    return Inspection([Letters("a"), Shy(), Letters("b")], folders)  # type: ignore[list-item]
+    return Inspection([Letters("a"), Shy(), Letters("b")], folders)
 
 
 def folder(*folders: Marked, **files: str) -> Findings | None:

@@ -162,6 +162,9 @@ def test_a_data_set_that_is_a_local_path_is_recorded_with_its_digest(
     assert whole.digest != single.digest
     assert single.digest == "sha256:" + hashlib.sha256(b"1,2\n").hexdigest()
     assert unknown == Dataset("unknown.csv")
+    named = {"name": "train", "uri": str(folder / "a.csv")}
+    again = registry.register("m", model_file("w2"), datasets=[named]).datasets
+    assert again == (Dataset("train", single.digest, str(folder / "a.csv")),)
 
 
 def test_a_folder_keeps_its_paths_and_gives_them_back(registry: Registry, tmp_path: Path) -> None:

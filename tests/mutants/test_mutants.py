@@ -13,6 +13,7 @@ from breakages import BREAKAGES, Breakage, Subset
 
 import modelry
 
+pytestmark = pytest.mark.proof
 SOURCE = Path(modelry.__file__).parent
 TESTS = Path(__file__).parents[1]
 SECONDS = 300

@@ -17,6 +17,7 @@ from modelry.core.errors import Conflict
 from modelry.core.events import EventKind
 from modelry.wiring import connect
 
+pytestmark = pytest.mark.proof
 SECONDS = float(count("SECONDS", 4))
 ROUNDS = count("ROUNDS", 40)
 

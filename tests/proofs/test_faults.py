@@ -20,7 +20,10 @@ from test_power_cut import tell
 from modelry.core.errors import RegistryError
 from modelry.wiring import connect
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="strace injects on Linux only")
+pytestmark = [
+    pytest.mark.proof,
+    pytest.mark.skipif(sys.platform != "linux", reason="strace injects on Linux only"),
+]
 DEEDS = ["register-file", "promote"]  # one file needs one thread: failures hit where they should
 
 

@@ -23,6 +23,7 @@ from modelry.core.events import Event
 from modelry.core.registry import Registry
 from modelry.wiring import connect
 
+pytestmark = pytest.mark.proof
 PARTS = 5
 """Each part has a registry of its own, on which the damage of all its kills adds up."""
 MODELS = ("ada", "bea")

@@ -12,6 +12,7 @@ from typing import cast
 
 import crowd
 import journal
+import pytest
 import wholeness
 from counts import OPERATIONS, SEED
 from history_checker import Step, violation
@@ -22,9 +23,10 @@ from modelry.core.events import Event, EventKind
 from modelry.core.registry import Registry
 from modelry.wiring import connect
 
+pytestmark = pytest.mark.proof
 WRITERS, READERS = 8, 8
 CROWD = Path(crowd.__file__)
-SECONDS = 900
+SECONDS = 600
 
 
 def work(home: Path) -> list[Operation]:

@@ -25,7 +25,10 @@ from modelry.core.errors import Corrupt
 from modelry.core.registry import Registry
 from modelry.wiring import connect
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="strace watches Linux only")
+pytestmark = [
+    pytest.mark.proof,
+    pytest.mark.skipif(sys.platform != "linux", reason="strace watches Linux only"),
+]
 NAMES = ["the first registration of all", "a second version", "a promotion", "a rollback",
          "a tombstone and its purge"]  # fmt: skip
 DEEDS: Mapping[str, list[str]] = {

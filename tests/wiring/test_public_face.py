@@ -28,7 +28,11 @@ def model(tmp_path: Path) -> Path:
 def test_the_embedded_registry_needs_nothing_but_its_home(home: Path, model: Path) -> None:
     registry = modelry.connect()
     registry.register("m", model)
-    assert sorted(each.name for each in home.iterdir()) == ["blobs", "registry.db", "registry.db.lock"]
+    assert sorted(each.name for each in home.iterdir()) == [
+        "blobs",
+        "registry.db",
+        "registry.db.lock",
+    ]
     assert modelry.connect().use("m").read_text() == "weights"
     assert (home / "use").is_dir()
 

@@ -58,11 +58,16 @@ def test_the_commit_of_the_checkout_around_a_path_is_recorded(checkout: Path) ->
     assert commit.remote == "https://example.org/repo.git"
     (checkout / "train.py").write_text("2")
     git(checkout, "checkout", "-q", "--detach")
-    git(checkout, "remote", "set-url", "origin", "git@example.org:repo.git")
     changed = LocalSurroundings().commit(checkout)
     assert changed is not None
-    assert (changed.branch, changed.dirty, changed.remote) == (
-        None, True, "git@example.org:repo.git")  # fmt: skip
+    assert (changed.branch, changed.dirty) == (None, True)
+
+
+def test_a_remote_without_a_scheme_is_recorded_as_it_is(checkout: Path) -> None:
+    git(checkout, "remote", "add", "origin", "git@example.org:repo.git")
+    commit = LocalSurroundings().commit(checkout)
+    assert commit is not None
+    assert commit.remote == "git@example.org:repo.git"
 
 
 def test_a_variable_of_git_does_not_lead_astray(

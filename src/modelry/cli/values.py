@@ -38,7 +38,7 @@ def tags(given: Iterable[str], option: str = "--tag", *, bare: bool = True) -> d
 
 
 def datasets(given: Iterable[str]) -> list[str | Dataset]:
-    """Read `--dataset`: a name, a local path, `name=sha256:...` or `name=uri`."""
+    """Read `--dataset`: a name, a path, `name=path`, `name=sha256:...` or `name=uri`."""
     return [_dataset(text) for text in given]
 
 
@@ -98,10 +98,7 @@ def _dataset(text: str) -> str | Dataset:
         return text
     if place.startswith("sha256:"):
         return Dataset(name, digest=place)
-    if Path(place).exists():
-        msg = f"name a local data set by its path alone, so that its digest is kept: {place}"
-        raise typer.BadParameter(msg, param_hint="--dataset")
-    if ":" not in place:
-        msg = f"{text!r}: write a name, a local path, name=sha256:... or name=uri"
+    if ":" not in place and not Path(place).exists():
+        msg = f"{text!r}: write a name, a local path, name=path, name=sha256:... or name=uri"
         raise typer.BadParameter(msg, param_hint="--dataset")
     return Dataset(name, uri=place)

@@ -46,10 +46,14 @@ class ArchiveWriter:
         spool.seek(0)
         self._tar.addfile(_member("records.jsonl", size), spool)
 
-    def blob(self, sha256: str, size: int, stream: BinaryIO) -> None:
-        """Write one blob. Raises `Corrupt` where the bytes are not its digest."""
+    def blob(self, sha256: str, size: int, stream: BinaryIO, read: Callable[[int], None]) -> None:
+        """Write one blob, calling `read(count)` on the way.
+
+        Raises `Corrupt` where the bytes are not its digest.
+        """
         state = hashlib.sha256()
-        self._tar.addfile(_member(f"blobs/sha256/{sha256}", size), _Hashing(stream, state))
+        member = _member(f"blobs/sha256/{sha256}", size)
+        self._tar.addfile(member, _Hashing(stream, state, read))
         if state.hexdigest() != sha256:
             msg = f"the blob {sha256} is damaged in this registry; run modelry verify"
             raise Corrupt(msg, sha256=sha256)
@@ -78,14 +82,16 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
 class _Hashing(io.RawIOBase):
     """Hashes what is read through it."""
 
-    def __init__(self, stream: BinaryIO, state: hashlib._Hash) -> None:
+    def __init__(self, stream: BinaryIO, state: hashlib._Hash, read: Callable[[int], None]) -> None:
         super().__init__()
         self._stream = stream
         self._state = state
+        self._told = read
 
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(size)
         self._state.update(data)
+        self._told(len(data))
         return data
 
 

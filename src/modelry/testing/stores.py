@@ -193,7 +193,7 @@ class StoreConformance(SearchConformance):
         with store.read() as view:
             assert not view.pointers(model)
 
-    def test_moves_are_found_by_sequence_last_and_at_a_time(self, store: Store) -> None:
+    def test_moves_are_found_by_sequence_last_and_before_another(self, store: Store) -> None:
         moves = [
             Move("production", "stage", 1, 1, 1, None, 10),
             Move("production", "stage", 3, 2, 3, 1, 30),
@@ -213,9 +213,9 @@ class StoreConformance(SearchConformance):
             assert view.move(model, "production", 1) == moves[0]
             assert view.move(model, "production", 2) is None
             assert view.move(model, "other", None) is None
-            assert list(view.moves_at(model, 9)) == []
-            assert list(view.moves_at(model, 20)) == [moves[0], moves[2]]
-            assert list(view.moves_at(model, 99)) == [moves[1], moves[3]]
+            assert list(view.moves_before(model, 1)) == []
+            assert list(view.moves_before(model, 3)) == [moves[0], moves[2]]
+            assert list(view.moves_before(model, 99)) == [moves[1], moves[3]]
 
     def test_versions_are_listed_newest_first_without_tombstones(self, store: Store) -> None:
         def change(unit: Unit) -> Model:

@@ -15,7 +15,7 @@ from modelry.core.ports.bytes import (
     Staged,
 )
 from modelry.core.ports.metadata import Fold, Ledger, Store, Unit, View
-from modelry.core.ports.surroundings import Clock, FileFormat, FolderFormat, Surroundings
+from modelry.core.ports.surroundings import Clock, FileFormat, FolderFormat, Inspector, Surroundings
 
 __all__ = [
     "BlobInfo",
@@ -24,6 +24,7 @@ __all__ = [
     "FileFormat",
     "Fold",
     "FolderFormat",
+    "Inspector",
     "Ledger",
     "Progress",
     "Shelf",

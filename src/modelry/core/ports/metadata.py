@@ -75,8 +75,8 @@ class View(Protocol):
         """Answer the move of a pointer at event `seq`, its last move for None."""
         ...
 
-    def moves_at(self, model: Model, at: int) -> Sequence[Move]:
-        """Answer for each pointer its last move at or before time `at`."""
+    def moves_before(self, model: Model, seq: int) -> Sequence[Move]:
+        """Answer for each pointer its last move below event `seq`, sorted by name."""
         ...
 
     def head(self, chain: str) -> Head | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from modelry.core.model import Commit, Environment, Findings
+from modelry.core.model import Commit, Environment, Findings, Kind
 from modelry.core.ports.bytes import SourceFile
 
 
@@ -65,5 +65,16 @@ class FolderFormat(Protocol):
 
         `files` maps each path to its file, `found` what the file formats said.
         Raises `Invalid` where a marking file is broken.
+        """
+        ...
+
+
+class Inspector(Protocol):
+    """Tells what a version is from the content of its files."""
+
+    def inspect(self, kind: Kind, files: Sequence[SourceFile]) -> Findings | None:
+        """Answer what the version is, None where no format knows it.
+
+        Raises `Invalid`, naming the file, where a header lies or is broken.
         """
         ...

@@ -107,9 +107,13 @@ def _write_blobs(
     world: World, writer: ArchiveWriter, blobs: Mapping[str, int], progress: Progress | None
 ) -> None:
     done, total = 0, sum(blobs.values())
-    for sha256, size in sorted(blobs.items()):
-        with world.blobs.open(sha256) as stream:
-            writer.blob(sha256, size, stream)
-        done += size
+
+    def read(count: int) -> None:
+        nonlocal done
+        done += count
         if progress is not None:
             progress("writing blobs", done, total)
+
+    for sha256, size in sorted(blobs.items()):
+        with world.blobs.open(sha256) as stream:
+            writer.blob(sha256, size, stream, read)

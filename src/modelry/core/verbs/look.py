@@ -135,9 +135,10 @@ def history(world: World, ref: Ref, as_of: int | None, limit: int, cursor: str |
         if as_of is None:
             pointers = {each.name: each.number for each in view.pointers(model)}
         else:
-            moves = view.moves_at(model, as_of)
+            until = _until(view, chain, as_of)
+            moves = view.moves_before(model, until)
             pointers = {move.name: move.number for move in moves if move.number is not None}
-            below = _until(view, chain, as_of, below)
+            below = until if below is None else min(until, below)
         found = view.events(chain, number, below, page_limit(limit) + 1)
     more = str(found[limit - 1].seq) if len(found) > limit else None
     return History(tuple(found[:limit]), pointers, as_of, more)
@@ -148,7 +149,7 @@ def _number(view: View, ref: Ref) -> int:
     return version.number if version else living_version(view, ref).number
 
 
-def _until(view: View, chain: str, at: int, below: int | None) -> int:
+def _until(view: View, chain: str, at: int) -> int:
     """Answer the first sequence number after time `at`, by bisection: times only rise."""
     head = view.head(chain)
     low, high = 1, (head.seq if head else 0) + 1
@@ -156,7 +157,7 @@ def _until(view: View, chain: str, at: int, below: int | None) -> int:
         middle = (low + high) // 2
         event = view.events(chain, None, middle + 1, 1)[0]
         low, high = (middle + 1, high) if event.at <= at else (low, middle)
-    return low if below is None else min(low, below)
+    return low
 
 
 def environment(world: World, version: Version) -> Environment:
@@ -175,13 +176,20 @@ def verify(world: World, ref: Ref | None, progress: Progress | None) -> Verifica
     total, done, problems = sum(size for _, size in wanted.values()), 0, list[Problem]()
     for sha256, (where, size) in wanted.items():
         try:
-            world.blobs.verify(sha256, size)
+            world.blobs.verify(sha256, size, _further(progress, done, total))
         except Corrupt as error:
             problems.append(Problem(where, error.message))
         done += size
-        if progress is not None:
-            progress("reading every byte", done, total)
+    if progress is not None:
+        progress("reading every byte", done, total)
     return Verification(len(wanted), total, tuple(problems))
+
+
+def _further(progress: Progress | None, before: int, total: int) -> Progress | None:
+    """Tell the progress of one blob as a part of all."""
+    if progress is None:
+        return None
+    return lambda _, done, __: progress("reading every byte", before + done, total)
 
 
 def _wanted(world: World, ref: Ref | None) -> dict[str, tuple[str, int]]:

@@ -244,16 +244,17 @@ def _number(model: Model, label: str | None) -> int:
 
 
 def _with_digest(world: World, dataset: Dataset) -> Dataset:
-    """Give a data set that is named by a local path its name, digest and place."""
-    if dataset.digest is not None or dataset.uri is not None:
+    """Give a data set that lies on this disk its digest; a bare path also its name."""
+    if dataset.digest is not None:
         return dataset
+    place = dataset.uri or dataset.name
     try:
-        source = world.sources.open(Path(dataset.name))
+        source = world.sources.open(Path(place))
     except NotFound:
         return dataset
     files = tuple(_hashed(file) for file in source.files)
     digest = f"sha256:{files[0].sha256}" if source.kind == "file" else digest_of(files)
-    return Dataset(source.name, digest, dataset.name)
+    return Dataset(dataset.name if dataset.uri else source.name, digest, place)
 
 
 def _hashed(file: SourceFile) -> File:

@@ -7,11 +7,20 @@ from dataclasses import dataclass
 
 from modelry.core.errors import Conflict, Invalid, NotFound
 from modelry.core.events import Event, EventKind, follow, model_chain
-from modelry.core.inspection import Inspection
 from modelry.core.lifecycle import Lifecycle
 from modelry.core.model import Model, Version
 from modelry.core.names import Ref
-from modelry.core.ports import Blobs, Clock, Shelf, Sources, Store, Surroundings, Unit, View
+from modelry.core.ports import (
+    Blobs,
+    Clock,
+    Inspector,
+    Shelf,
+    Sources,
+    Store,
+    Surroundings,
+    Unit,
+    View,
+)
 from modelry.core.replay import apply
 from modelry.core.strict_json import Json
 
@@ -24,7 +33,7 @@ class World:
     blobs: Blobs
     shelf: Shelf
     sources: Sources
-    inspection: Inspection
+    inspection: Inspector
     surroundings: Surroundings
     clock: Clock
 

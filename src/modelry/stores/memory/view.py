@@ -126,11 +126,11 @@ class MemoryView:
         ]
         return max(found, key=lambda each: each.seq, default=None)
 
-    def moves_at(self, model: Model, at: int) -> Sequence[Move]:
-        """See `View.moves_at`."""
+    def moves_before(self, model: Model, seq: int) -> Sequence[Move]:
+        """See `View.moves_before`."""
         last: dict[str, Move] = {}
         for key, each in sorted(self._state.moves.items()):
-            if key[0] == model.id and each.at <= at:
+            if key[0] == model.id and each.seq < seq:
                 last[each.name] = each
         return [last[name] for name in sorted(last)]
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    String,
     and_,
     func,
     literal,
@@ -71,14 +72,17 @@ def search(
     connection: Connection, query: Query, project: str | None, cursor: str | None, limit: int
 ) -> tuple[Sequence[Version], str | None]:
     """Answer one page of living versions that match, and the cursor of the next."""
-    sort, source = _sort(query)
+    sort, source, bounds = _sort(query)
     wanted = and_(
+        *bounds,
         versions.c.deleted.is_(None),
         models.c.project == project if project is not None else true(),
         _where(query.where) if query.where is not None else true(),
     )
     driver = _rarest(connection, query.where)
     if driver is not None:
+        # Sorted by an expression, so that no index of the order is walked to find a few.
+        sort = [column + literal("" if isinstance(column.type, String) else 0) for column in sort]
         wanted = and_(wanted, driver)
     if cursor is not None:
         place = tuple_(*[literal(value) for value in _read_cursor(cursor, query, len(sort))])
@@ -98,17 +102,26 @@ def search(
     return answer, _write_cursor(query, more) if more is not None else None
 
 
-def _sort(query: Query) -> tuple[list[ColumnElement[Any]], Any]:
+def _sort(query: Query) -> tuple[list[ColumnElement[Any]], Any, list[ColumnElement[bool]]]:
+    """Answer what to sort by, the tables, and conditions that the sorting column must meet."""
     source = versions.join(models, models.c.id == versions.c.model_id)
     if query.order.field == "name":
-        return [models.c.name_key, models.c.project, versions.c.number], source
+        by_name = models.join(versions, models.c.id == versions.c.model_id)
+        return [models.c.name_key, models.c.project, versions.c.number], by_name, []
     if query.order.field == "metrics":
         by = metrics.alias()
         source = source.join(
             by, and_(by.c.version_id == versions.c.id, by.c.name == query.order.key)
         )
-        return [by.c.value, by.c.version_id], source
-    return [versions.c.created, versions.c.id], source
+        bounds = [
+            _compare(by.c.value, part)
+            for part in (query.where.parts if isinstance(query.where, Both) else (query.where,))
+            if isinstance(part, Condition)
+            and (part.field, part.key) == ("metrics", query.order.key)
+            and part.op != "exists"
+        ]
+        return [by.c.value, by.c.version_id], source, bounds
+    return [versions.c.created, versions.c.id], source, []
 
 
 def _mark(query: Query) -> str:

@@ -50,6 +50,7 @@ models = Table(
     Column("updated", BigInteger, nullable=False),
     Column("deleted", BigInteger),
     UniqueConstraint("project", "name_key"),
+    Index("models_by_name", "name_key", "project", unique=True),
 )
 
 versions = Table(

@@ -44,6 +44,19 @@ _POINTERS = (
     .where(pointers.c.model_id.in_(bindparam("ids", expanding=True)))
     .order_by(pointers.c.model_id, pointers.c.name)
 )
+_NEXT_NAME = select(func.min(moves.c.name)).where(
+    moves.c.model_id == bindparam("model"), moves.c.name > bindparam("name")
+)
+_MOVE_BEFORE = (
+    select(*rows.MOVE_COLUMNS)
+    .where(
+        moves.c.model_id == bindparam("model"),
+        moves.c.name == bindparam("name"),
+        moves.c.seq < bindparam("seq"),
+    )
+    .order_by(moves.c.seq.desc())
+    .limit(1)
+)
 _MEMBERS = (
     select(versions.c.number)
     .where(
@@ -218,23 +231,15 @@ class SqlView:
         row = self._row(query.order_by(moves.c.seq.desc()).limit(1))
         return rows.move(row) if row else None
 
-    def moves_at(self, model: Model, at: int) -> Sequence[Move]:
-        """See `View.moves_at`."""
-        last = (
-            select(moves.c.name, func.max(moves.c.seq).label("seq"))
-            .where(moves.c.model_id == model.id, moves.c.at <= at)
-            .group_by(moves.c.name)
-            .subquery()
-        )
-        query = (
-            select(*rows.MOVE_COLUMNS)
-            .select_from(
-                moves.join(last, and_(moves.c.name == last.c.name, moves.c.seq == last.c.seq))
-            )
-            .where(moves.c.model_id == model.id)
-            .order_by(moves.c.name)
-        )
-        return [rows.move(row) for row in self._rows(query)]
+    def moves_before(self, model: Model, seq: int) -> Sequence[Move]:
+        """See `View.moves_before`; leaps from name to name, however many moves each has."""
+        found: list[Move] = []
+        row = self._row(_NEXT_NAME, model=model.id, name="")
+        while row is not None and row[0] is not None:
+            last = self._row(_MOVE_BEFORE, model=model.id, name=row[0], seq=seq)
+            found += [rows.move(last)] if last else []
+            row = self._row(_NEXT_NAME, model=model.id, name=row[0])
+        return found
 
     def head(self, chain: str) -> Head | None:
         """See `View.head`."""
