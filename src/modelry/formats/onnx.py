@@ -79,6 +79,9 @@ class Onnx:
         return _findings(model)
 
 
+_ML = "ai.onnx.ml"
+"""The operators of classic models, whose weights are attributes and no tensors to be counted."""
+
 _FIRST_TAGS = frozenset((number << 3 | wire) & 0xFF for number, wire in _MODEL_WIRES.items())
 
 
@@ -198,7 +201,7 @@ def _findings(model: _Model) -> Findings:
     return Findings(
         format=Onnx.name,
         framework="onnx",
-        parameters=weights.parameters or None,
+        parameters=None if _ML in model.opset else weights.parameters or None,
         signature=Signature(inputs, tuple(model.outputs)),
         details=details,
         notes=notes,

@@ -38,8 +38,19 @@ class Queue:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             _Waiting(descriptor).wait(patience)
+        except OSError:
+            pass  # a file system without such locks: SQLite's own waiting has to do
         try:
             yield
+        finally:
+            _release(descriptor)
+
+
+def _release(descriptor: int) -> None:
+    """Give the lock back, also where a fork still has the descriptor open."""
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
         finally:
             os.close(descriptor)
 
@@ -54,20 +65,28 @@ class _Waiting:
         self._done = threading.Event()
 
     def wait(self, patience: float) -> None:
-        """Come back with the lock, or raise `TimeoutError` and leave the line."""
-        threading.Thread(target=self._take, daemon=True).start()
-        if self._done.wait(patience):
-            return
+        """Come back with the lock, or leave the line: at the end of patience, or interrupted."""
+        try:
+            threading.Thread(target=self._take, daemon=True).start()
+            done = self._done.wait(patience)
+        except BaseException:
+            self._leave()
+            raise
+        if not done:
+            self._leave()
+            raise TimeoutError
+
+    def _leave(self) -> None:
         with self._mine:
-            if not self._done.is_set():
-                self._given_up = True
-                raise TimeoutError
+            self._given_up = True
+            if self._done.is_set():
+                _release(self._descriptor)
 
     def _take(self) -> None:
         if sys.platform != "win32":
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         with self._mine:
             if self._given_up:
-                os.close(self._descriptor)
+                _release(self._descriptor)
             else:
                 self._done.set()
