@@ -281,6 +281,7 @@ class StoreConformance(SearchConformance):
             assert [each.seq for each in view.events(chain, None, 4, 2)] == [3, 2]
             assert [each.seq for each in view.events(chain, 1, None, 9)] == [3, 1]
             assert [each.seq for each in view.every_event(chain)] == [1, 2, 3, 4]
+            assert [view.last_at(chain, at) for at in (99, 100, 200)] == [0, 4, 4]
             head = view.head(chain)
             assert head is not None
             assert [each.chain for each in view.heads()] == [chain]

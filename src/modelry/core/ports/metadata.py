@@ -93,6 +93,10 @@ class View(Protocol):
         """Answer events newest first, below sequence `below`, touching `number` if given."""
         ...
 
+    def last_at(self, chain: str, at: int) -> int:
+        """Answer the sequence number of the last event at or before time `at`, 0 for none."""
+        ...
+
     def every_event(self, chain: str) -> Iterator[Event]:
         """Answer all events of a chain, oldest first, as they are stored."""
         ...

@@ -135,7 +135,7 @@ def history(world: World, ref: Ref, as_of: int | None, limit: int, cursor: str |
         if as_of is None:
             pointers = {each.name: each.number for each in view.pointers(model)}
         else:
-            until = _until(view, chain, as_of)
+            until = view.last_at(chain, as_of) + 1
             moves = view.moves_before(model, until)
             pointers = {move.name: move.number for move in moves if move.number is not None}
             below = until if below is None else min(until, below)
@@ -147,17 +147,6 @@ def history(world: World, ref: Ref, as_of: int | None, limit: int, cursor: str |
 def _number(view: View, ref: Ref) -> int:
     version = view.version(ref)
     return version.number if version else living_version(view, ref).number
-
-
-def _until(view: View, chain: str, at: int) -> int:
-    """Answer the first sequence number after time `at`, by bisection: times only rise."""
-    head = view.head(chain)
-    low, high = 1, (head.seq if head else 0) + 1
-    while low < high:
-        middle = (low + high) // 2
-        event = view.events(chain, None, middle + 1, 1)[0]
-        low, high = (middle + 1, high) if event.at <= at else (low, middle)
-    return low
 
 
 def environment(world: World, version: Version) -> Environment:

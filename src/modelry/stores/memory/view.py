@@ -153,6 +153,10 @@ class MemoryView:
         ]
         return found[::-1][:limit]
 
+    def last_at(self, chain: str, at: int) -> int:
+        """See `View.last_at`."""
+        return max((each.seq for each in self.every_event(chain) if each.at <= at), default=0)
+
     def every_event(self, chain: str) -> Iterator[Event]:
         """See `View.every_event`."""
         return iter([each for key, each in sorted(self._state.events.items()) if key[0] == chain])

@@ -124,6 +124,7 @@ events = Table(
     Column("prev", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
     UniqueConstraint("chain", "seq"),
+    Index("events_by_time", "chain", "at", "seq"),
 )
 
 touched = Table(

@@ -44,6 +44,12 @@ _POINTERS = (
     .where(pointers.c.model_id.in_(bindparam("ids", expanding=True)))
     .order_by(pointers.c.model_id, pointers.c.name)
 )
+_LAST_AT = (
+    select(events.c.seq)
+    .where(events.c.chain == bindparam("chain"), events.c.at <= bindparam("at"))
+    .order_by(events.c.at.desc(), events.c.seq.desc())
+    .limit(1)
+)
 _NEXT_NAME = select(func.min(moves.c.name)).where(
     moves.c.model_id == bindparam("model"), moves.c.name > bindparam("name")
 )
@@ -264,6 +270,11 @@ class SqlView:
             query = query.where(events.c.seq < below)
         query = query.order_by(events.c.seq.desc()).limit(limit)
         return [rows.event(row) for row in self._rows(query)]
+
+    def last_at(self, chain: str, at: int) -> int:
+        """See `View.last_at`."""
+        row = self._row(_LAST_AT, chain=chain, at=at)
+        return int(row[0]) if row else 0
 
     def every_event(self, chain: str) -> Iterator[Event]:
         """See `View.every_event`."""
