@@ -53,9 +53,7 @@ class LocalSurroundings:
 
     def environment(self) -> Environment:
         """Answer the running Python and the packages on its path."""
-        return Environment(
-            platform.python_version(), platform.platform(), dict(_packages(tuple(sys.path)))
-        )
+        return Environment(platform.python_version(), _system(), dict(_packages(tuple(sys.path))))
 
 
 def _git(folder: Path, *words: str) -> str | None:
@@ -83,6 +81,12 @@ def _without_secret(url: str | None) -> str | None:
         return url
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
+
+
+@cache
+def _system() -> str:
+    """Name the system without `platform.platform`, which runs a program to know more."""
+    return f"{platform.system()}-{platform.release()}-{platform.machine()}"
 
 
 @cache

@@ -3,6 +3,9 @@
 import multiprocessing
 import os
 import sqlite3
+import subprocess
+import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -100,6 +103,40 @@ def test_a_place_that_cannot_be_written_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(RegistryError, match="file"):
         open_sqlite(f"sqlite:///{tmp_path}/file/registry.db")
+
+
+def test_who_may_only_read_can_look_up() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "registry.db"
+        SqliteStore(path).change(one_version)
+        path.chmod(0o444)
+        path.parent.chmod(0o555)
+        try:
+            command = [sys.executable, "-c", _READS, str(path)]
+            said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        finally:
+            path.parent.chmod(0o755)
+    assert said.split() == ["1", "Unavailable"]
+
+
+_READS = """
+import os, sys
+from pathlib import Path
+from modelry.core.errors import RegistryError
+from modelry.core.names import parse_ref
+from modelry.stores.sql import SqliteStore
+SqliteStore(Path(sys.argv[1])).resolve(parse_ref("credit-risk:1"))  # everything is imported now
+if os.getuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+store = SqliteStore(Path(sys.argv[1]))
+print(store.resolve(parse_ref("credit-risk:1")).number)
+try:
+    store.change(lambda unit: unit.add_environment("a" * 64, "x"))
+except RegistryError as refusal:
+    print(type(refusal).__name__)
+"""
 
 
 def test_row_44_a_full_disk_is_said_to_be_one_and_reads_go_on(path: Path) -> None:

@@ -122,6 +122,11 @@ class Leases:
         with gate(self.folder):
             return Lease(path, Lock.take(path), self._idle)
 
+    def close(self) -> None:
+        """Give back the leases that were kept for later."""
+        idle, self._idle[:] = list(self._idle), []
+        _retire(idle, self._process)
+
     def covers(self, sha256: str) -> bool:
         """Say whether a living lease holds a blob. Ask inside the gate."""
         line = f"{sha256}\n".encode("ascii")

@@ -67,6 +67,10 @@ class LocalBlobs:
         finally:
             lease.release()
 
+    def close(self) -> None:
+        """Give back what is kept open for the next staging; the store may be used again."""
+        self._leases.close()
+
     def size(self, sha256: str) -> int | None:
         """Answer the size of a blob, None where it is absent."""
         try:

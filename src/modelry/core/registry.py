@@ -49,6 +49,7 @@ class Registry:
     def close(self) -> None:
         """Give back connections and files."""
         self._world.store.close()
+        self._world.blobs.close()
 
     # Registering and describing
 

@@ -141,6 +141,10 @@ class Blobs(Protocol):
         """Remove a blob unless somebody holds a lease on it; say whether it is gone."""
         ...
 
+    def close(self) -> None:
+        """Give back files that are kept open; a closed store may be used again."""
+        ...
+
     def sweep(self, grace: float) -> int:
         """Drop what dead processes left half done longer than `grace` seconds ago.
 

@@ -33,11 +33,11 @@ def create_model(world: World, ref: Ref, description: str, tags: Mapping[str, st
         if existing is not None:
             return existing
         head = unit.head(model_chain(ref.project, ref.name))
-        now = time_after(head, world.clock.now())
-        made = new_model(ref, world.surroundings.author(), now)
+        clock = world.clock.now()
+        made = new_model(ref, world.surroundings.author(), time_after(head, clock))
         model = unit.add_model(replace(made, description=description, tags=tags))
         born: Json = {"name": model.name, "description": description, "tags": dict(tags)}
-        record(world, unit, model, EventKind.MODEL_CREATED, None, {"model": born}, now)
+        record(world, unit, model, EventKind.MODEL_CREATED, None, {"model": born}, clock)
         return living_model(unit, ref)
 
     return world.store.change(change)

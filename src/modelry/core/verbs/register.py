@@ -136,8 +136,8 @@ def _publish(world: World, unit: Unit, ref: Ref, sealed: _Sealed) -> Version | N
         return _same(existing, sealed)
     if any(world.blobs.size(file.sha256) != file.size for file in sealed.files):
         return None
-    head = unit.head(model_chain(ref.project, ref.name))
-    now = time_after(head, world.clock.now())
+    clock = world.clock.now()
+    now = time_after(unit.head(model_chain(ref.project, ref.name)), clock)
     born: dict[str, Json] = {}
     if model is None:
         model = unit.add_model(new_model(ref, world.surroundings.author(), now))
@@ -150,7 +150,7 @@ def _publish(world: World, unit: Unit, ref: Ref, sealed: _Sealed) -> Version | N
         "version": kept.version, "digest": kept.digest, "stage": stage,
         "sealed": sha256_of(document(kept)), "tags": kept.tags,
         "description": kept.description, **born,
-    }, now)  # fmt: skip
+    }, clock)  # fmt: skip
     return kept
 
 

@@ -8,12 +8,15 @@ what is safe, so a system without `flock` loses the order and nothing else.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from modelry.core.errors import Unavailable
 
 if sys.platform != "win32":
     import fcntl
@@ -33,7 +36,7 @@ class Queue:
             with self._threads:
                 yield
             return
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = self._open()
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -44,6 +47,15 @@ class Queue:
             yield
         finally:
             _release(descriptor)
+
+    def _open(self) -> int:
+        try:
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+            msg = f"{self._path} cannot be opened ({error.strerror}); nothing was changed: "
+            msg += "free space, try again" if full else "may this account write there?"
+            raise Unavailable(msg, reason="storage_full" if full else "lock") from error
 
 
 def _release(descriptor: int) -> None:

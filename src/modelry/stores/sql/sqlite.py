@@ -82,13 +82,13 @@ class SqliteStore:
 
     def _prepare(self) -> None:
         """Make the tables of a new file; refuse a file of another kind or time."""
+        with self._transaction("BEGIN") as connection:
+            if self._is_ours(connection):
+                return  # looked at without the right to write, which a reader may lack
         with self._transaction("BEGIN IMMEDIATE") as connection:
+            if self._is_ours(connection):
+                return  # another process was faster
             pragma = connection.exec_driver_sql
-            application = pragma("PRAGMA application_id").scalar_one()
-            schema = pragma("PRAGMA user_version").scalar_one()
-            if application == APPLICATION_ID:
-                self._refuse_schema(schema)
-                return
             if pragma("SELECT count(*) FROM sqlite_master").scalar_one():
                 msg = f"{self._path} is a database of something else; name another file"
                 raise Invalid(msg, path=str(self._path))
@@ -100,13 +100,19 @@ class SqliteStore:
             pragma(f"PRAGMA application_id = {APPLICATION_ID}")
             pragma(f"PRAGMA user_version = {SCHEMA}")
 
-    def _refuse_schema(self, schema: int) -> None:
+    def _is_ours(self, connection: Connection) -> bool:
+        """Say whether the tables are there. Raises `Unavailable` for a schema of another time."""
+        pragma = connection.exec_driver_sql
+        if pragma("PRAGMA application_id").scalar_one() != APPLICATION_ID:
+            return False
+        schema = pragma("PRAGMA user_version").scalar_one()
         if schema != SCHEMA:
             msg = (
                 f"{self._path} has schema {schema} and this Modelry knows {SCHEMA}; "
                 "use the Modelry that wrote it"
             )
             raise Unavailable(msg, path=str(self._path), schema=schema)
+        return True
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Connection]:
