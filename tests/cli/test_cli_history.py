@@ -62,6 +62,8 @@ SENTENCES: list[tuple[EventKind, Mapping[str, Json], int | None, str]] = [
     (EventKind.ROLLED_BACK, {**MOVE, "moves": []}, 3,
      "rolled production back to version 3, displacing version 2 (archived)"),
     (EventKind.ALIAS_SET, {"alias": "best"}, 3, "pointed the alias best at version 3"),
+    (EventKind.DENIED, {"asked": "promote", "to": "production"}, 3,
+     "was denied to bring version 3 to production"),
     (EventKind.ALIAS_REMOVED, {"alias": "best"}, 3, "removed the alias best from version 3"),
 ]  # fmt: skip
 

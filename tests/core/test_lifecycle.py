@@ -46,13 +46,22 @@ def test_a_path_that_a_stage_does_not_list_is_refused_with_the_ways() -> None:
             Stage("sealed", after=frozenset()),
         )
     )
-    assert judge(strict, "none", "staging").allowed
-    assert judge(strict, "staging", "production").allowed
-    assert judge(strict, "production", "production").allowed
-    verdict = judge(strict, "none", "production")
+    assert judge(strict, "none", "staging", "ada", "bob").allowed
+    assert judge(strict, "staging", "production", "ada", "bob").allowed
+    assert judge(strict, "production", "production", "ada", "bob").allowed
+    verdict = judge(strict, "none", "production", "ada", "bob")
     assert not verdict.allowed
     assert "from staging only, and this one is in none" in verdict.reason
-    assert "from nowhere only" in judge(strict, "none", "sealed").reason
+    assert "from nowhere only" in judge(strict, "none", "sealed", "ada", "bob").reason
+
+
+def test_row_53_whoever_registered_a_version_does_not_approve_it_where_two_must_see_it() -> None:
+    watched = Lifecycle((Stage("none", pointed=False), Stage("live", four_eyes=True)))
+    assert judge(watched, "none", "live", "ada", "bob").allowed
+    assert judge(watched, "live", "live", "ada", "ada").allowed
+    verdict = judge(watched, "none", "live", "ada", "ada")
+    assert (verdict.allowed, verdict.denied) == (False, True)
+    assert "second pair of eyes" in verdict.reason
 
 
 def test_the_caller_chooses_where_displaced_versions_go() -> None:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from modelry.core.errors import Conflict, Invalid, NotFound
+from modelry.core.errors import Conflict, Denied, Invalid, NotFound
 from modelry.core.registry import Registry
+from modelry.core.verbs.world import World
+from modelry.testing.fakes import FixedSurroundings
 
 MakeFile = Callable[..., Path]
 
@@ -187,6 +189,23 @@ def test_a_project_has_the_stages_it_wants(three: Registry) -> None:
             three.promote(f"m:{number}", stage)
     assert stages(three) == {1: "staging", 2: "production", 3: "none"}
     assert three.rollback("m").number == 1
+
+
+def test_row_53_a_self_approval_is_denied_and_the_denial_recorded(
+    three: Registry, world: World
+) -> None:
+    three.configure_stages(["none", {"name": "production", "exclusive": True, "four_eyes": True}])
+    before = (three.models(), three.versions("m"))
+    with pytest.raises(Denied, match="ada registered it, and production asks"):
+        three.promote("m:1", "production", comment="mine")
+    assert (three.models(), three.versions("m")) == before
+    event = three.history("m:1").events[0]
+    assert (event.kind, event.actor, event.number) == ("change.denied", "ada", 1)
+    assert (event.body["asked"], event.body["to"]) == ("promote", "production")
+    assert isinstance(world.surroundings, FixedSurroundings)
+    world.surroundings.name = "bob"
+    assert three.promote("m:1", "production").stage == "production"
+    assert not three.audit().problems
 
 
 def test_a_stage_that_is_in_use_stays(three: Registry) -> None:

@@ -41,6 +41,7 @@ class EventKind(StrEnum):
     ROLLED_BACK = "stage.rolled_back"
     ALIAS_SET = "alias.set"
     ALIAS_REMOVED = "alias.removed"
+    DENIED = "change.denied"
 
 
 @dataclass(frozen=True, slots=True)

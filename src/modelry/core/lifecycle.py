@@ -24,7 +24,8 @@ class Stage:
 
     `displaced` says where a new current version sends the others: the name of
     a stage, or `keep` to leave their label. `after` names the stages from
-    which a version may come here, None for any.
+    which a version may come here, None for any. With `four_eyes` whoever
+    registered a version may not be the one who brings it here.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Stage:
     pointed: bool = True
     displaced: str = KEEP
     after: frozenset[str] | None = None
+    four_eyes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +83,11 @@ DEFAULT_LIFECYCLE = Lifecycle(
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a change may happen, and if not why."""
+    """Whether a change may happen, and if not why; `denied` where another person might do it."""
 
     allowed: bool
     reason: str = ""
+    denied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +106,15 @@ class Plan:
     points: Mapping[str, int | None] = field(default_factory=dict)
 
 
-def judge(lifecycle: Lifecycle, before: str, after: str) -> Verdict:
-    """Say whether the project's stages allow a version to go from `before` to `after`."""
+def judge(lifecycle: Lifecycle, before: str, after: str, author: str, actor: str) -> Verdict:
+    """Say whether `actor` may bring a version that `author` registered from `before` to `after`."""
     stage = lifecycle.stage(after)
-    if stage.after is None or before in stage.after or before == after:
+    if before == after:
+        return Verdict(allowed=True)
+    if stage.four_eyes and author == actor:
+        reason = f"{actor} registered it, and {after} asks for a second pair of eyes"
+        return Verdict(allowed=False, reason=reason, denied=True)
+    if stage.after is None or before in stage.after:
         return Verdict(allowed=True)
     ways = ", ".join(sorted(stage.after)) or "nowhere"
     return Verdict(
@@ -182,6 +190,7 @@ def lifecycle_to_json(lifecycle: Lifecycle) -> list[Json]:
             "pointed": stage.pointed,
             "displaced": stage.displaced,
             "after": None if stage.after is None else sorted(stage.after),
+            "four_eyes": stage.four_eyes,
         }
         for stage in lifecycle.stages
     ]
@@ -200,7 +209,14 @@ def lifecycle_from_json(value: Json) -> Lifecycle:
     return lifecycle
 
 
-_FIELDS = {"name": str, "exclusive": bool, "pointed": bool, "displaced": str, "after": list}
+_FIELDS = {
+    "name": str,
+    "exclusive": bool,
+    "pointed": bool,
+    "displaced": str,
+    "after": list,
+    "four_eyes": bool,
+}
 
 
 def _stage(item: Json, *, first: bool) -> Stage:
@@ -210,7 +226,7 @@ def _stage(item: Json, *, first: bool) -> Stage:
         kind = _FIELDS.get(key)
         if kind is None or not (isinstance(value, kind) or (key == "after" and value is None)):
             msg = f"a stage cannot have {key} = {value!r}; it has name, exclusive (true or "
-            msg += "false), pointed (true or false), displaced (a stage or keep), after (a list)"
+            msg += "false), pointed (true or false), displaced (a stage or keep), after (a list), four_eyes (true or false)"
             raise Invalid(msg, stage=str(given.get("name", "")))
     if "name" not in given:
         msg = f"every stage needs a name, and {item!r} has none"
@@ -222,6 +238,7 @@ def _stage(item: Json, *, first: bool) -> Stage:
         pointed=bool(given.get("pointed", not first)),
         displaced=str(given.get("displaced", KEEP)).lower(),
         after=None if after is None else frozenset(str(name).lower() for name in after),
+        four_eyes=bool(given.get("four_eyes", False)),
     )
 
 

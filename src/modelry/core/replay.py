@@ -21,8 +21,11 @@ _ROW = tuple[str, Literal["stage", "alias"], "int | None", int, "int | None"]
 def apply(ledger: Fold, model: Model, event: Event) -> Model:
     """Write what `event` changed in `model`, and answer the model as it is then.
 
-    A registration's version must be in the ledger already.
+    A registration's version must be in the ledger already. A denial is
+    recorded and changes nothing.
     """
+    if event.kind is EventKind.DENIED:
+        return model
     for number, _, stage in relabels(event):
         ledger.relabel(model, number, stage, event.seq)
     for row in cast("list[_ROW]", event.body.get("moves", [])):

@@ -118,7 +118,7 @@ def set_stages(
     """Replace the stages of a project by those of a JSON file.
 
     The file holds a list of names or objects (name, exclusive, pointed,
-    displaced, after), or what `modelry stages show --json` prints.
+    displaced, after, four_eyes), or what `modelry stages show --json` prints.
     """
     wanted = _read_stages(file)
     here = session(ctx)

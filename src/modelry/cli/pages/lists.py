@@ -95,6 +95,7 @@ def stages_table(sheet: Sheet, lifecycle: Lifecycle) -> None:
     for each in lifecycle.stages:
         holds = "one version" if each.exclusive else "many versions"
         after = "any stage" if each.after is None else ", ".join(sorted(each.after)) or "nowhere"
+        after += ", by a second person" if each.four_eyes else ""
         names = f"@{each.name}" if each.pointed else "-"
         rows.append((stage(each.name), holds, names, each.displaced, one_line(after)))
     columns = [

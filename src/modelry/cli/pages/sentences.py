@@ -116,6 +116,7 @@ DEEDS: Mapping[EventKind, Callable[[Event], str]] = {
     EventKind.PURGED: lambda event: f"purged the bytes of version {event.number}",
     EventKind.ROLLED_BACK: _rolled_back,
     EventKind.ALIAS_SET: lambda e: f"pointed the alias {e.body.get('alias')} at version {e.number}",
+    EventKind.DENIED: lambda e: f"was denied to bring version {e.number} to {e.body.get('to')}",
     EventKind.ALIAS_REMOVED: lambda e: (
         f"removed the alias {e.body.get('alias')} from version {e.number}"
     ),

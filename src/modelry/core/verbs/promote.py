@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from modelry.core.errors import Conflict, Invalid
+from modelry.core.errors import Conflict, Denied, Invalid
 from modelry.core.events import EventKind
 from modelry.core.lifecycle import Lifecycle, Plan, Standing, displacement, judge, plan
 from modelry.core.model import Model, Move, Version
@@ -32,9 +32,24 @@ def promote(  # noqa: PLR0913 - what, where to, why, and under which conditions
 ) -> Version:
     """Move a version into a stage; it becomes the stage's current version."""
     check_text(comment, "the comment", MAX_TEXT)
-    return world.store.change(
-        lambda unit: _promote(world, unit, ref, stage, comment, displace, expect)
-    )
+    try:
+        return world.store.change(
+            lambda unit: _promote(world, unit, ref, stage, comment, displace, expect)
+        )
+    except Denied as denial:
+        _record_denial(world, ref, denial)
+        raise
+
+
+def _record_denial(world: World, ref: Ref, denial: Denied) -> None:
+    """Keep who was denied what: the one trace that a refusal leaves."""
+    number, stage = int(str(denial.facts["number"])), str(denial.facts["stage"])
+    body: dict[str, Json] = {"asked": "promote", "to": stage, "reason": denial.message}
+
+    def change(unit: Unit) -> None:
+        record(world, unit, living_model(unit, ref), EventKind.DENIED, number, body)
+
+    world.store.change(change)
 
 
 def _promote(  # noqa: PLR0913 - the same facts, inside the change
@@ -52,17 +67,26 @@ def _promote(  # noqa: PLR0913 - the same facts, inside the change
     version = living_version(unit, exact(ref, "promote"))
     standing = _standing(unit, model, lifecycle)
     _refuse_surprise(model, target.name, standing.pointers.get(target.name), expect)
-    verdict = judge(lifecycle, version.stage, target.name)
+    actor = world.surroundings.author()
+    verdict = judge(lifecycle, version.stage, target.name, version.author, actor)
     if not verdict.allowed:
         msg = f"{version.ref} cannot go to {target.name}: {verdict.reason}"
-        raise Conflict(msg, ref=version.ref, stage=target.name)
+        kind = Denied if verdict.denied else Conflict
+        raise kind(msg, ref=version.ref, number=version.number, stage=target.name)
     changes = plan(lifecycle, standing, version.number, version.stage, target.name,
                    displacement(lifecycle, target, displace))  # fmt: skip
     if not changes.relabels and not changes.points:
         return version
-    kind = EventKind.ARCHIVED if target.name == lifecycle.archive else EventKind.PROMOTED
+    archived = target.name == lifecycle.archive
     body = _body(unit, model, changes, version.stage, target.name, comment)
-    record(world, unit, model, kind, version.number, body)
+    record(
+        world,
+        unit,
+        model,
+        EventKind.ARCHIVED if archived else EventKind.PROMOTED,
+        version.number,
+        body,
+    )
     return living_version(unit, ref.at(version.number))
 
 
