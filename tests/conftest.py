@@ -1,5 +1,6 @@
 """A registry to test with, on each store, and model files to register."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from modelry.stores.sql import SqliteStore
 from modelry.testing.fakes import world_on
 
 MakeFile = Callable[..., Path]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Let children hear Ctrl-C also where the tests run in the background, which ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=["sqlite", "memory"])

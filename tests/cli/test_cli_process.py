@@ -82,11 +82,13 @@ def test_ctrl_c_ends_with_130_and_one_line(home: Path, tmp_path: Path) -> None:
     fifo = tmp_path / "checkpoint"
     os.mkfifo(fifo)
     program = "import sys; sys.argv[0]='modelry'; from modelry.cli.main import run; run()"
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, "audit", "verify", "--checkpoint", str(fifo)],
-        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    with fifo.open("w"):  # opens once the command reads it, and gives it nothing
+    words = [sys.executable, "-c", program, "audit", "verify", "--checkpoint", str(fifo)]
+    with (
+        subprocess.Popen(
+            words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process,
+        fifo.open("w"),  # opens once the command reads it, and gives it nothing
+    ):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
 
