@@ -18,6 +18,7 @@ from modelry.core.model import Findings, Kind
 from modelry.core.ports import SourceFile
 from modelry.core.registry import Registry
 from modelry.core.verbs.world import World
+from modelry.notebook import show_in_notebooks
 from modelry.settings import Settings
 from modelry.surroundings import LocalSurroundings, SystemClock
 
@@ -28,6 +29,7 @@ def connect(uri: str | None = None, *, home: Path | None = None) -> Registry:
     Without a uri `$MODELRY_URI` decides, and without that the embedded
     registry in `home` (`$MODELRY_HOME`, by default `~/.modelry`).
     """
+    show_in_notebooks()
     settings = Settings()
     folder = (home or settings.home).expanduser()
     chosen = uri or settings.uri or f"sqlite:///{folder / 'registry.db'}"

@@ -182,6 +182,9 @@ def test_a_project_has_the_stages_it_wants(three: Registry) -> None:
     ]
     lifecycle = three.configure_stages(wanted)
     assert three.configure_stages(wanted) == three.stages("Default") == lifecycle
+    changed = three.project_history("Default")
+    assert [str(event.kind) for event in changed] == ["project.stages_changed"]
+    assert changed.next is None
     with pytest.raises(Conflict, match="comes to production from canary only"):
         three.promote("m:1", "production")
     for number in (1, 2):
@@ -232,6 +235,11 @@ def test_a_project_without_an_exclusive_stage_says_so(
     registry.create_project("lab")
     assert registry.create_project("LAB") == registry.stages("lab")
     assert list(registry.projects()) == ["default", "lab"]
+    registry.configure_stages(["new", "better"], "lab")
+    first = registry.project_history("lab", limit=1)
+    assert registry.project_history("lab", cursor=first.next).events[0].kind == "project.created"
+    with pytest.raises(NotFound):
+        registry.project_history("absent")
     registry.configure_stages(["new", "good"], "lab")
     registry.register("lab/m", model_file())
     with pytest.raises(Invalid, match="no exclusive stage"):

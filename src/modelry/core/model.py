@@ -103,7 +103,7 @@ class Environment:
     packages: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Version:
     """A sealed list of files with its metadata, and where it stands now."""
 
@@ -133,6 +133,12 @@ class Version:
     created: int
     deleted: int | None = None
     purged: int | None = None
+
+    def __repr__(self) -> str:
+        """Say which version it is in one line, however many files and metrics it has."""
+        count = f"{len(self.files)} file{'s' if len(self.files) != 1 else ''}"
+        facts = f"{self.ref} {self.version!r} in {self.stage}, {count}, {self.size} bytes"
+        return f"<Version {facts}, {self.digest[:19]}>"
 
     @property
     def created_at(self) -> datetime:

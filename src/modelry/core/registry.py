@@ -230,6 +230,12 @@ class Registry:
         at = None if as_of is None else micros(as_of)
         return look.history(self._world, parse_ref(ref), at, limit, cursor)
 
+    def project_history(
+        self, project_name: str = "default", *, limit: int = 100, cursor: str | None = None
+    ) -> look.History:
+        """Answer what happened to a project itself, newest first: its making, its stages."""
+        return look.project_history(self._world, project_name.lower(), limit, cursor)
+
     def environment(self, ref: str) -> Environment:
         """Answer the Python and the packages that a version was registered from."""
         return look.environment(self._world, self.resolve(ref))

@@ -44,7 +44,7 @@ def history(  # noqa: PLR0913 - a list has this many choices
         labels = {} if as_json else _labels(registry, parsed, found)
         stages = [each.name for each in registry.stages(parsed.project).stages]
     if as_json:
-        print_json(_document(found))
+        print_json(history_document(found))
         return
     from modelry.cli.pages.history import history_page
 
@@ -66,7 +66,8 @@ def _labels(registry: Registry, ref: Ref, found: History) -> dict[int, str]:
     return labels
 
 
-def _document(found: History) -> dict[str, object]:
+def history_document(found: History) -> dict[str, object]:
+    """Answer a history as JSON, each event with its sentence."""
     from modelry.cli.documents import event_document, iso
     from modelry.cli.pages.sentences import deed
 

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from modelry.cli.arguments import AsJson
-from modelry.cli.session import print_json, session
+from modelry.cli.arguments import AsJson, Cursor, Limit
+from modelry.cli.commands.history import history_document
+from modelry.cli.session import note, print_json, session
 
 project = typer.Typer(help="List and make projects.", rich_markup_mode=None)
 
@@ -44,3 +45,26 @@ def create_project(
     else:
         stages = ", ".join(each.name for each in lifecycle.stages)
         here.sheet().paragraph(f"project {name.lower()} has the stages {stages}")
+
+
+@project.command("history")
+def project_history(
+    ctx: typer.Context,
+    *,
+    name: Annotated[str, typer.Argument(metavar="NAME")] = "default",
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what happened to a project itself, newest first: its making, its stages."""
+    here = session(ctx)
+    with here.registry() as registry:
+        found = registry.project_history(name, limit=limit, cursor=cursor)
+    if as_json:
+        print_json(history_document(found))
+        return
+    from modelry.cli.pages.history import history_page
+
+    history_page(here.sheet(), name.lower(), found, {}, ())
+    if found.next is not None:
+        note(f"there is more; go on with --cursor {found.next}")

@@ -144,6 +144,16 @@ def history(world: World, ref: Ref, as_of: int | None, limit: int, cursor: str |
     return History(tuple(found[:limit]), pointers, as_of, more)
 
 
+def project_history(world: World, project: str, limit: int, cursor: str | None) -> History:
+    """Answer what happened to a project itself: how it came to be, how its stages changed."""
+    below = _below(cursor)
+    with world.store.read() as view:
+        lifecycle_of(view, project)
+        found = view.events(project, None, below, page_limit(limit) + 1)
+    more = str(found[limit - 1].seq) if len(found) > limit else None
+    return History(tuple(found[:limit]), {}, None, more)
+
+
 def _number(view: View, ref: Ref) -> int:
     version = view.version(ref)
     return version.number if version else living_version(view, ref).number
