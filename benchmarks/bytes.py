@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import shutil
 import statistics
@@ -21,51 +20,37 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
+from measure import Row, options, show
 
+import modelry
 from modelry.blobs.local import LocalBlobs
-from modelry.blobs.shelf import LocalShelf
 from modelry.blobs.tree import LocalSources
-from modelry.core.model import File, Version
+from modelry.core.registry import Registry
 
 MIB = 1024 * 1024
 PARTS = 8
 SMALL_ROUNDS = 200
 
 
-@dataclass(frozen=True)
-class Row:
-    """One measurement against its limit; smaller is better."""
-
-    what: str
-    value: float
-    limit: float | None
-    unit: str
-    note: str = ""
-
-
 def main() -> None:
     """Measure everything and print it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = options(__doc__)
     parser.add_argument("--size-mib", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--in", dest="place", type=Path, default=Path(tempfile.gettempdir()))
-    parser.add_argument("--json", action="store_true")
     parser.add_argument("--peak", type=Path, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.peak:
-        _tell_peak_of(options.peak)
+    given = parser.parse_args()
+    if given.peak:
+        _tell_peak_of(given.peak)
         return
-    work = Path(tempfile.mkdtemp(prefix="modelry-bytes-", dir=options.place))
+    work = Path(tempfile.mkdtemp(prefix="modelry-bytes-", dir=given.place))
     try:
-        rows = [*measure(work, options.size_mib, options.rounds)]
+        rows = [*measure(work, given.size_mib, given.rounds)]
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    show(rows, as_json=options.json)
+    show(rows, as_json=given.json)
 
 
 def measure(work: Path, mib: int, rounds: int) -> Iterator[Row]:
@@ -78,7 +63,7 @@ def measure(work: Path, mib: int, rounds: int) -> Iterator[Row]:
     yield from large(work, big, folder, rounds)
     yield from again(work, big)
     yield Row("peak memory over a bare interpreter", peak(work, big, folder), 120, "MiB")
-    yield from placed(work, big)
+    yield from used(work, big)
     yield from small(work, rounds)
 
 
@@ -87,38 +72,35 @@ def large(work: Path, big: Path, folder: Path, rounds: int) -> Iterator[Row]:
     took = race(
         {
             "plain": lambda: plain(big, work / "copy"),
-            "file": lambda: register(work / "blobs", big),
-            "folder": lambda: register(work / "blobs", folder),
+            "file": lambda: register(work / "home", big),
+            "folder": lambda: register(work / "home", folder),
         },
         rounds,
-        lambda: clear(work / "blobs", work / "copy"),
+        lambda: clear(work / "home", work / "copy"),
     )
     note = f"plain loop {took['plain']:.2f} s"
-    yield Row(
-        "stage and publish one file / plain loop", took["file"] / took["plain"], 1.3, "x", note
-    )
+    yield Row("register one file / plain loop", took["file"] / took["plain"], 1.3, "x", note)
     ratio = took["folder"] / took["plain"]
-    yield Row(f"stage and publish {PARTS} files / plain loop", ratio, 1.3, "x", note)
+    yield Row(f"register {PARTS} files / plain loop", ratio, 1.3, "x", note)
 
 
 def again(work: Path, big: Path) -> Iterator[Row]:
     """Register bytes that are here already."""
-    register(work / "blobs", big)
-    before = written(work / "blobs")
-    seconds = timed(lambda: register(work / "blobs", big, known=True))
-    grown = written(work / "blobs") - before
-    yield Row("bytes kept by a second registration", grown, 0, "B", f"{seconds:.2f} s")
+    register(work / "home", big)
+    before = written(work / "home" / "blobs")
+    seconds = timed(lambda: register(work / "home", big))
+    grown = written(work / "home" / "blobs") - before
+    yield Row("bytes written by a second registration", grown, 0, "B", f"{seconds:.2f} s")
 
 
-def placed(work: Path, big: Path) -> Iterator[Row]:
-    """Place a version, then ask for it again."""
-    blobs = LocalBlobs(work / "blobs")
-    version = version_of(register(work / "blobs", big))
-    shelf = LocalShelf(work / "shelf", blobs)
-    first = timed(lambda: shelf.place(version))
-    seconds = statistics.median(timed(lambda: shelf.place(version)) for _ in range(50))
-    yield Row("place a cached version", seconds * 1000, 5, "ms", f"the first time {first:.2f} s")
-    remove(work / "shelf")
+def used(work: Path, big: Path) -> Iterator[Row]:
+    """Use a version, then use it again."""
+    with registry_in(work / "home") as registry:
+        registry.register("big", big)
+        first = timed(lambda: registry.use("big"))
+        seconds = statistics.median(timed(lambda: registry.use("big")) for _ in range(50))
+    yield Row("use of a cached version", seconds * 1000, 5, "ms", f"the first time {first:.2f} s")
+    remove(work / "home")
 
 
 def small(work: Path, rounds: int) -> Iterator[Row]:
@@ -128,7 +110,7 @@ def small(work: Path, rounds: int) -> Iterator[Row]:
     many.mkdir()
     counter = iter(range(10**9))
     blobs = LocalBlobs(work / "blobs")
-    register(blobs, one)
+    stage(blobs, one)
 
     def renew(path: Path) -> Path:
         path.write_bytes(hashlib.sha256(b"%d" % next(counter)).digest() * 32)
@@ -137,7 +119,7 @@ def small(work: Path, rounds: int) -> Iterator[Row]:
     took = race(
         {
             "bare": lambda: bare(work, renew(one).read_bytes()),
-            "ours": lambda: register(blobs, renew(one)),
+            "ours": lambda: stage(blobs, renew(one)),
         },
         SMALL_ROUNDS,
     )
@@ -152,7 +134,7 @@ def small(work: Path, rounds: int) -> Iterator[Row]:
     def ours_many() -> None:
         for file in files:
             renew(file)
-        register(blobs, many)
+        stage(blobs, many)
 
     took = race({"bare": bare_many, "ours": ours_many}, rounds)
     note = f"bare {took['bare'] * 1000:.0f} ms"
@@ -214,13 +196,21 @@ def open_folder(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def register(store: Path | LocalBlobs, source: Path, *, known: bool = False) -> tuple[File, ...]:
-    """Stage and publish a file or folder."""
-    blobs = LocalBlobs(store) if isinstance(store, Path) else store
-    files = LocalSources().open(source).files
-    with blobs.stage(files, lambda _size: known) as staged:
+def registry_in(home: Path) -> Registry:
+    """Open the registry of a folder."""
+    return modelry.connect(f"sqlite:///{home}/registry.db")
+
+
+def register(home: Path, source: Path) -> None:
+    """Register a file or folder, from opening the registry to closing it."""
+    with registry_in(home) as registry:
+        registry.register("big", source)
+
+
+def stage(blobs: LocalBlobs, source: Path) -> None:
+    """Stage and publish a file or folder, without the metadata (metadata.py has that)."""
+    with blobs.stage(LocalSources().open(source).files, lambda _size: False) as staged:
         staged.publish()
-        return tuple(staged.files)
 
 
 def peak(work: Path, big: Path, folder: Path) -> float:
@@ -242,23 +232,11 @@ def _child(command: list[str]) -> float:
 
 
 def _tell_peak_of(source: Path) -> None:
-    """Stage `source` in this process and print its peak in KiB."""
+    """Register `source` in this process and print its peak in KiB."""
     store = source.parent / f"peak-{source.name}"
     register(store, source)
     remove(store)
     exec(_PEAK)  # noqa: S102 - the same line that the bare interpreter runs
-
-
-def version_of(files: tuple[File, ...]) -> Version:
-    """Answer a version with these files, as far as a shelf looks at it."""
-    text = json.dumps([asdict(file) for file in files]).encode()
-    return Version(
-        id=1, project="default", name="bench", number=1, version="1", stage="none", aliases=(),
-        digest=f"sha256:{hashlib.sha256(text).hexdigest()}", kind="folder", files=files,
-        size=sum(file.size for file in files), metrics={}, params={}, tags={}, datasets=(),
-        description="", findings=None, source="", run_id=None, base=None, commit=None,
-        environment="", author="bench", created=0,
-    )  # fmt: skip
 
 
 def write_random(path: Path, mib: int) -> None:
@@ -286,20 +264,6 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def show(rows: list[Row], *, as_json: bool) -> None:
-    """Print the rows as a table or as JSON."""
-    if as_json:
-        print(json.dumps([asdict(row) for row in rows], indent=2))
-        return
-    table = Table("what", "value", "limit", "note")
-    for row in rows:
-        limit = "" if row.limit is None else f"{row.limit:g} {row.unit}"
-        missed = row.limit is not None and row.value > row.limit
-        style = "red" if missed else "green" if row.limit is not None else None
-        table.add_row(row.what, f"{row.value:.2f} {row.unit}", limit, row.note, style=style)
-    Console().print(table)
 
 
 if __name__ == "__main__":
