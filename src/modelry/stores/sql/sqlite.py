@@ -41,6 +41,9 @@ SCHEMA = 1
 PATIENCE = 60.0
 """Seconds that a caller waits for other writers."""
 
+CACHE_KIB = 8192
+"""Pages that a connection keeps in memory, so that large registries are looked up as fast."""
+
 _SELECTORS: tuple[Selector, ...] = ("none", "latest", "number", "label", "pointer", "digest")
 
 
@@ -158,6 +161,7 @@ class SqliteStore:
                 self._path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
             )
             connection.execute("PRAGMA query_only = ON")
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             self._local.connection = connection
             self._bare.append(connection)
         return connection
@@ -227,6 +231,7 @@ def _configure(connection: sqlite3.Connection, record: object) -> None:
     connection.execute(f"PRAGMA journal_mode = {mode}")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
 
 
 def _roll_back(connection: Connection) -> None:

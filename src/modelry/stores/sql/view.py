@@ -261,14 +261,14 @@ class SqlView:
         self, chain: str, number: int | None, below: int | None, limit: int
     ) -> Sequence[Event]:
         """See `View.events`."""
-        query = select(*rows.EVENT_COLUMNS).where(events.c.chain == chain)
+        by = events if number is None else touched  # the table that gives the order
+        query = select(*rows.EVENT_COLUMNS).where(by.c.chain == chain)
         if number is not None:
-            query = query.join(
-                touched, and_(touched.c.chain == chain, touched.c.seq == events.c.seq)
-            ).where(touched.c.number == number)
+            same = and_(events.c.chain == touched.c.chain, events.c.seq == touched.c.seq)
+            query = query.select_from(touched.join(events, same)).where(touched.c.number == number)
         if below is not None:
-            query = query.where(events.c.seq < below)
-        query = query.order_by(events.c.seq.desc()).limit(limit)
+            query = query.where(by.c.seq < below)
+        query = query.order_by(by.c.seq.desc()).limit(limit)
         return [rows.event(row) for row in self._rows(query)]
 
     def last_at(self, chain: str, at: int) -> int:
