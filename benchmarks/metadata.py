@@ -123,9 +123,9 @@ class Bare:
     def __init__(self, folder: Path, samples: Path) -> None:
         self._folder = folder
         self._connection = sqlite3.connect(folder / "bare.db", isolation_level=None)
-        mode, synchronous = journal(sqlite3.sqlite_version_info)
+        mode = journal(sqlite3.sqlite_version_info)
         self._connection.execute(f"PRAGMA journal_mode = {mode}")
-        self._connection.execute(f"PRAGMA synchronous = {synchronous}")
+        self._connection.execute("PRAGMA synchronous = EXTRA")
         self._connection.execute("PRAGMA foreign_keys = ON")
         with sqlite3.connect(samples) as source:
             self._copy_beginning(source)

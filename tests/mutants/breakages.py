@@ -74,7 +74,7 @@ BREAKAGES = [
     Breakage("no fsync of the names of blobs",
              ((STAGING, "                flush_folder(folder)", "                pass"),), CUT),
     Breakage("no fsync of the database",
-             ((SQLITE, "PRAGMA synchronous = {synchronous}", "PRAGMA synchronous = OFF"),), CUT),
+             ((SQLITE, "PRAGMA synchronous = EXTRA", "PRAGMA synchronous = OFF"),), CUT),
     Breakage("a pointer without a unique key", (
         (TABLES, _POINTER_KEY, _POINTER_KEY.replace(", primary_key=True", "").replace(
             "    sqlite_with_rowid=False,\n", "")),

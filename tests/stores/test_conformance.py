@@ -6,13 +6,22 @@ import pytest
 
 from modelry.core.ports import Store
 from modelry.stores.memory import MemoryStore
-from modelry.stores.sql import SqliteStore
+from modelry.stores.sql import SqliteStore, sqlite
 from modelry.testing.stores import StoreConformance
 
 
 class TestSqlite(StoreConformance):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Store:
+        return SqliteStore(tmp_path / "registry.db")
+
+
+class TestSqliteWritingAhead(StoreConformance):
+    """The mode of a SQLite that is fixed, whichever version the tests run on."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+        monkeypatch.setattr(sqlite, "journal", lambda _: "WAL")
         return SqliteStore(tmp_path / "registry.db")
 
 

@@ -2,9 +2,8 @@
 
 SQLite 3.7.0 to 3.51.2 has a bug (fixed in 3.51.3, 3.50.7 and 3.44.6) by which
 concurrent writers can corrupt a database in WAL mode. So the linked version
-decides: a fixed one uses WAL with synchronous=FULL, any other a rollback
-journal with synchronous=EXTRA. Both lose nothing that was acknowledged when
-the power fails.
+decides: a fixed one writes ahead, any other keeps a rollback journal. With
+synchronous=EXTRA neither loses what was acknowledged when the power fails.
 """
 
 from __future__ import annotations
@@ -52,11 +51,12 @@ def open_sqlite(uri: str) -> SqliteStore:
     return SqliteStore(Path(uri.removeprefix("sqlite:///")).expanduser())
 
 
-def journal(version: tuple[int, ...]) -> tuple[str, str]:
-    """Answer the journal mode and the synchronous setting for a version of SQLite."""
-    fixed = version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (
-        (3, 44, 6) <= version < (3, 45))  # fmt: skip
-    return ("WAL", "FULL") if fixed else ("DELETE", "EXTRA")
+def journal(version: tuple[int, ...]) -> str:
+    """Answer the journal mode for a version of SQLite."""
+    fixed = (
+        version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+    )
+    return "WAL" if fixed else "DELETE"
 
 
 class SqliteStore:
@@ -227,11 +227,26 @@ def _make_folder(folder: Path) -> None:
 
 def _configure(connection: sqlite3.Connection, record: object) -> None:
     del record
-    mode, synchronous = journal(sqlite3.sqlite_version_info)
-    connection.execute(f"PRAGMA journal_mode = {mode}")
-    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    wanted = journal(sqlite3.sqlite_version_info)
+    if connection.execute("PRAGMA journal_mode").fetchone()[0].upper() != wanted:
+        _switch(connection, wanted)
+    connection.execute("PRAGMA synchronous = EXTRA")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+
+
+def _switch(connection: sqlite3.Connection, mode: str) -> None:
+    """Change the journal, unless others are at work, or we may not: then it stays as it is."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        connection.execute(f"PRAGMA journal_mode = {mode}")
+    except sqlite3.OperationalError as error:
+        if not error.sqlite_errorname.startswith(
+            ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_READONLY")
+        ):
+            raise
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
 
 
 def _roll_back(connection: Connection) -> None:
