@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from modelry.core.errors import Corrupt, Invalid
+from modelry.core.errors import Corrupt, Invalid, RegistryError
 from modelry.core.model import Findings, Signature, TensorSpec
 
 if TYPE_CHECKING:
@@ -112,6 +112,14 @@ def _read(one: FileFormat, file: SourceFile) -> Findings | None:
         facts = {**error.facts, "path": file.path}
         msg = f"{file.path}: {error.message}"
         raise Invalid(msg, **facts) from error
+    except RegistryError:
+        raise
+    except Exception as error:
+        msg = (
+            f"{file.path}: the reader of {one.name} failed on it ({error!r}), so it is not taken; "
+            "is the file damaged, or the plug-in that reads it?"
+        )
+        raise Invalid(msg, path=file.path, format=one.name) from error
 
 
 def _folder(layout: Findings | None, found: Mapping[str, Findings]) -> Findings | None:
