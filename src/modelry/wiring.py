@@ -6,7 +6,7 @@ import atexit
 import shutil
 import tempfile
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 
 from modelry import plugins
@@ -62,17 +62,19 @@ def _root(uri: str) -> Path:
     return Path(folder)
 
 
+@cache
+def installed_formats() -> Inspection:
+    """Load every installed format, ours and those of plug-ins, once."""
+    found = [make() for make in plugins.load_all("formats")]
+    return Inspection(
+        [each for each in found if hasattr(each, "sniff")],
+        [each for each in found if not hasattr(each, "sniff")],
+    )
+
+
 class _InstalledFormats:
     """Loads the formats when a first version is registered: looking up needs none."""
 
-    @cached_property
-    def _inspection(self) -> Inspection:
-        found = [make() for make in plugins.load_all("formats")]
-        return Inspection(
-            [each for each in found if hasattr(each, "sniff")],
-            [each for each in found if not hasattr(each, "sniff")],
-        )
-
     def inspect(self, kind: Kind, files: Sequence[SourceFile]) -> Findings | None:
         """Answer what a version is, by every installed format."""
-        return self._inspection.inspect(kind, files)
+        return installed_formats().inspect(kind, files)

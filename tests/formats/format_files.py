@@ -7,6 +7,7 @@ import json
 import struct
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from modelry.core.inspection import Inspection
@@ -155,3 +156,21 @@ def gguf(
     head = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(pairs))
     head += b"".join(pairs) + b"".join(tensors)
     return head + b"\0" * (-len(head) % 32) + data
+
+
+class Counting(io.FileIO):
+    """A file that counts the bytes that are read of it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "rb")
+        self.count = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(-1 if size is None else size)
+        self.count += len(data)
+        return data
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # what readers give
+        count = super().readinto(buffer) or 0
+        self.count += count
+        return count

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 import onnx as real_onnx
 import pytest
 from format_files import (
+    Counting,
     Memory,
     content,
     external,
@@ -174,19 +174,17 @@ def test_half_a_gigabyte_of_weights_is_passed_over(tmp_path: Path) -> None:
         size = len(head) + 500 * 1024 * 1024
 
         def open(self) -> BinaryIO:
-            return path.open("rb")
+            return cast("BinaryIO", counting)
 
-    started = time.perf_counter()
+    counting = Counting(path)
     assert Onnx().read(Big("big", b"")).parameters == size // 4
-    assert time.perf_counter() - started < 0.1
+    assert counting.count < 1024 * 1024
 
 
-def test_long_runs_of_unpacked_numbers_are_passed_over_quickly() -> None:
+def test_long_runs_of_unpacked_numbers_are_passed_over() -> None:
     run = number(8, 300) * 400_000 + b"\x3d\0\0\0\0" * 100_000 + content(9, b"BRANCH_LEQ") * 50_000
     model = onnx(content(1, content(5, content(1, b"nodes"), run)))
-    started = time.perf_counter()
     assert found(model).format == "onnx"
-    assert time.perf_counter() - started < 2
 
 
 def test_row_33_types_and_shapes_beyond_reason_are_refused() -> None:

@@ -23,7 +23,8 @@ MAX_DEPTH = 64
 MAX_BYTES = 16 * 1024 * 1024
 MAX_INTEGER = 2**63 - 1
 _MAX_NUMBER_CHARACTERS = 400
-_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def loads(data: bytes, what: str, *, max_bytes: int = MAX_BYTES) -> Json:
@@ -132,15 +133,11 @@ def _finite(value: float, what: str) -> float:
 def _refuse_depth(data: bytes, what: str) -> None:
     """Count brackets outside strings before the parser recurses into them."""
     depth = 0
-    for match in _STRUCTURE.finditer(data):
-        mark = match[0]
-        if mark in b"[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                msg = f"{what} is nested deeper than {MAX_DEPTH} levels"
-                raise Invalid(msg, what=what)
-        elif mark in b"]}":
-            depth -= 1
+    for mark in _STRING.sub(b"", data).translate(None, _NO_BRACKET):
+        depth += 1 if mark in b"[{" else -1
+        if depth > MAX_DEPTH:
+            msg = f"{what} is nested deeper than {MAX_DEPTH} levels"
+            raise Invalid(msg, what=what)
 
 
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
