@@ -12,6 +12,7 @@ import os
 import sqlite3
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,6 +72,7 @@ class SqliteStore:
         self._hot = {selector: _hot(selector) for selector in _SELECTORS}
         _make_folder(self._path.parent.absolute())
         self._engine = self._make_engine()
+        self._watch()
         with translated(self._path):
             self._prepare()
 
@@ -133,9 +135,15 @@ class SqliteStore:
     def _after_fork(self) -> None:
         """Leave the parent's connections alone: SQLite does not survive being forked."""
         self._engine.dispose(close=False)
+        self._end.detach()
         self._local, self._bare = threading.local(), []
         self._queue = Queue(self._path.with_name(f"{self._path.name}.lock"))
         self._process = os.getpid()
+        self._watch()
+
+    def _watch(self) -> None:
+        """Give connections back when nobody has the store any more, also without `close`."""
+        self._end = weakref.finalize(self, _give_back, self._engine, self._bare, os.getpid())
 
     @contextmanager
     def read(self) -> Iterator[View]:
@@ -201,10 +209,16 @@ class SqliteStore:
 
     def close(self) -> None:
         """See `Store.close`."""
-        self._engine.dispose()
-        for connection in self._bare:
+        _give_back(self._engine, self._bare, self._process)
+        self._local = threading.local()
+
+
+def _give_back(engine: Engine, bare: list[sqlite3.Connection], process: int) -> None:
+    if process == os.getpid():  # what a parent opened is the parent's
+        engine.dispose()
+        for connection in bare:
             connection.close()
-        self._local, self._bare = threading.local(), []
+        bare.clear()
 
 
 def _make_folder(folder: Path) -> None:
