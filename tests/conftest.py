@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from modelry.core.ports import Store
 from modelry.core.registry import Registry
@@ -14,6 +15,10 @@ from modelry.stores.sql import SqliteStore
 from modelry.testing.fakes import world_on
 
 MakeFile = Callable[..., Path]
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("modelry", deadline=None)
+settings.load_profile("modelry")
 
 
 @pytest.fixture(scope="session", autouse=True)

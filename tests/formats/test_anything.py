@@ -108,7 +108,7 @@ def test_a_whole_file_is_recognised_by_exactly_one_format(name: str) -> None:
 
 
 @given(st.sampled_from(sorted(WHOLE)), st.data())
-@settings(max_examples=400, deadline=2000)
+@settings(max_examples=400, deadline=20_000)
 def test_a_mutated_file_gives_findings_nothing_or_a_refusal(name: str, draw: st.DataObject) -> None:
     data = bytearray(WHOLE[name])
     for _ in range(draw.draw(st.integers(1, 4))):
@@ -119,14 +119,14 @@ def test_a_mutated_file_gives_findings_nothing_or_a_refusal(name: str, draw: st.
 
 
 @given(st.sampled_from([data[:12] for data in WHOLE.values()]), st.binary(max_size=200))
-@settings(max_examples=300, deadline=2000)
+@settings(max_examples=300, deadline=20_000)
 def test_random_bytes_behind_a_true_beginning_are_survived(head: bytes, rest: bytes) -> None:
     _survives("random", head + rest)
     _survives("random", rest)
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=200, deadline=2000)
+@settings(max_examples=200, deadline=20_000)
 def test_random_instructions_are_followed_or_given_up(body: bytes) -> None:
     _survives("pickle", b"\x80\x04" + body)
 
@@ -139,7 +139,7 @@ def test_row_36_every_truncation_is_survived(name: str) -> None:
 
 
 @given(st.sampled_from(["MLmodel", "config.json", "README.md", "requirements.txt"]), st.data())
-@settings(max_examples=200, deadline=2000)
+@settings(max_examples=200, deadline=20_000)
 def test_random_marking_files_are_survived(name: str, draw: st.DataObject) -> None:
     starts = [b"flavors: {a: {}}\nsignature: ", b'{"model_type": ', b"---\nlicense: mit\n", b""]
     pieces = st.sampled_from(

@@ -89,7 +89,7 @@ class Replay:
             self.disk.file(path).changes.append((call.arguments[1].number, None))
         else:
             msg = f"a call that this disk does not know: {call}"
-            raise NotImplementedError(msg)
+            raise NotImplementedError(msg)  # a proof must not pass over what it cannot replay
         return True
 
     def _write(self, path: str, at: int, data: bytes) -> None:
@@ -108,7 +108,7 @@ class Replay:
             self.disk.rename(*paths)
         else:
             msg = f"a call that this disk does not know: {name} {paths}"
-            raise NotImplementedError(msg)
+            raise NotImplementedError(msg)  # a proof must not pass over what it cannot replay
         return True
 
 

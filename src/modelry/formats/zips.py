@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _SPLIT = b"PK\x07\x08"
 _LEAST = 22
 _BROKEN = (BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError)
+"""What the standard library raises for a broken zip, or for a method that it does not know."""
 
 
 class Zip:
