@@ -20,11 +20,23 @@ from modelry.core.strict_json import Json, dumps
 
 GENESIS = "0" * 64
 
+REGISTRY = "@registry"
+"""The chain of what concerns the whole registry; no project can be called so."""
+
 
 class EventKind(StrEnum):
     """Everything that can happen, in the past tense."""
 
     PROJECT_CREATED = "project.created"
+    MEMBER_SET = "member.set"
+    MEMBER_REMOVED = "member.removed"
+    ACCOUNT_CREATED = "account.created"
+    ACCOUNT_DISABLED = "account.disabled"
+    ACCOUNT_ENABLED = "account.enabled"
+    TOKEN_CREATED = "token.created"
+    TOKEN_REVOKED = "token.revoked"
+    PUBLISHER_TRUSTED = "publisher.trusted"
+    PUBLISHER_DISTRUSTED = "publisher.distrusted"
     STAGES_CHANGED = "project.stages_changed"
     MODEL_CREATED = "model.created"
     MODEL_TAGGED = "model.tagged"
@@ -86,6 +98,32 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class LogPlace:
+    """A place in the log of all chains, which is in the order of (time, chain, sequence)."""
+
+    at: int
+    chain: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogFilter:
+    """Which events of all chains are wanted; what is None lets everything through.
+
+    `projects` are projects with everything in them (`REGISTRY` is the chain of
+    what concerns no project), `chain` is one chain, `since` and `until` are
+    times, both inclusive.
+    """
+
+    projects: frozenset[str] | None = None
+    chain: str | None = None
+    actor: str | None = None
+    kinds: frozenset[EventKind] | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Something that verification found; `where` names the record."""
 
@@ -96,6 +134,11 @@ class Problem:
 def model_chain(project: str, name: str) -> str:
     """Name the chain of a model."""
     return f"{project.lower()}/{name.lower()}"
+
+
+def project_of(chain: str) -> str:
+    """Answer the project that a chain belongs to, `REGISTRY` for the registry's own."""
+    return chain.partition("/")[0]
 
 
 def follow(  # noqa: PLR0913 - an event has this many facts

@@ -10,10 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Generic, Literal, TypeVar
+from uuid import UUID, uuid5
 
 from modelry.core.strict_json import Json
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_UIDS = UUID("a3a1d9c6-54a0-4f0b-8d0c-0c7d5d6f2b71")
 
 Number = int | float
 Kind = Literal["file", "folder"]
@@ -29,6 +32,15 @@ def micros(when: datetime) -> int:
     """Answer `when` as microseconds since 1970 UTC; a naive time is taken as UTC."""
     aware = when if when.tzinfo else when.replace(tzinfo=UTC)
     return (aware - _EPOCH) // timedelta(microseconds=1)
+
+
+def uid(project: str, name: str, number: int | None = None) -> str:
+    """Answer the opaque id of a model, or of a version of it: a UUID that tells nothing.
+
+    It follows from the names, which are never given out twice (RFC 9562, version 5).
+    """
+    text = f"{project.lower()}/{name.lower()}"
+    return str(uuid5(_UIDS, text if number is None else f"{text}:{number}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +158,11 @@ class Version:
         return moment(self.created)
 
     @property
+    def uid(self) -> str:
+        """The opaque id, a UUID."""
+        return uid(self.project, self.name, self.number)
+
+    @property
     def model_uri(self) -> str:
         """The name that MLflow's tools also understand: `models:/name/number`."""
         return f"models:/{self.full_name}/{self.number}"
@@ -211,6 +228,11 @@ class Model:
     def created_at(self) -> datetime:
         """When the model came to be."""
         return moment(self.created)
+
+    @property
+    def uid(self) -> str:
+        """The opaque id, a UUID."""
+        return uid(self.project, self.name)
 
     @property
     def updated_at(self) -> datetime:

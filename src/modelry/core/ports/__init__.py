@@ -13,6 +13,7 @@ from modelry.core.ports.bytes import (
     SourceFile,
     Sources,
     Staged,
+    Uploads,
 )
 from modelry.core.ports.metadata import Fold, Ledger, Store, Unit, View
 from modelry.core.ports.surroundings import Clock, FileFormat, FolderFormat, Inspector, Surroundings
@@ -35,5 +36,6 @@ __all__ = [
     "Store",
     "Surroundings",
     "Unit",
+    "Uploads",
     "View",
 ]

@@ -141,6 +141,18 @@ class Blobs(Protocol):
         """Remove a blob unless somebody holds a lease on it; say whether it is gone."""
         ...
 
+    def link(self, sha256: str, name: str, seconds: int) -> str | None:
+        """Answer an address from which anybody can fetch a blob for a while.
+
+        `name` is what a browser calls the file. None where the store cannot.
+        """
+        ...
+
+    @property
+    def uploads(self) -> Uploads:
+        """The uploads that end in this store."""
+        ...
+
     def close(self) -> None:
         """Give back files that are kept open; a closed store may be used again."""
         ...
@@ -150,6 +162,50 @@ class Blobs(Protocol):
 
         Answers the bytes that were freed.
         """
+        ...
+
+
+class Uploads(Protocol):
+    """Bytes that arrive in pieces, over hours, at any process of a service.
+
+    An upload is named by 32 hex digits that nobody can guess. What it is for
+    and whose it is, is kept elsewhere; here are its bytes alone. Everything
+    survives a restart. Two pieces of one upload never arrive at once: where
+    they do, one of them is a `Conflict`.
+    """
+
+    def begin(self, upload: str) -> None:
+        """Make an empty upload."""
+        ...
+
+    def received(self, upload: str) -> int:
+        """Answer how many bytes have arrived, from the start. Raises `NotFound`."""
+        ...
+
+    def append(self, upload: str, offset: int, chunk: bytes | memoryview) -> int:
+        """Add `chunk` at `offset`, which is what `received` answers, and answer the new offset.
+
+        Raises `Conflict` (with `received=`) for another offset, `NotFound`
+        where there is no such upload, `Unavailable` where the store is full or away.
+        """
+        ...
+
+    def finish(self, upload: str, sha256: str, size: int) -> None:
+        """Put the bytes under their digest, durably, if they are what they should be.
+
+        Raises `Invalid` where there are not `size` bytes or they have another
+        digest: nothing is visible then and the upload is gone. The blob is not
+        collected before the upload is dropped or swept. Finished once more,
+        it is finished.
+        """
+        ...
+
+    def drop(self, upload: str) -> None:
+        """Forget an upload and what it holds; a published blob stays."""
+        ...
+
+    def sweep(self, grace: float) -> int:
+        """Drop uploads to which nothing was added for `grace` seconds; answer the bytes freed."""
         ...
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
-from modelry.core.events import Event, Head
+from modelry.core.events import Event, Head, LogFilter, LogPlace
 from modelry.core.lifecycle import Lifecycle
 from modelry.core.model import Model, ModelSummary, Move, Pointer, Version
 from modelry.core.names import Ref
 from modelry.core.query import Query
+from modelry.core.strict_json import Json
 
 T = TypeVar("T")
 
@@ -33,8 +34,43 @@ class View(Protocol):
         """
         ...
 
-    def models(self, project: str | None, after: str, limit: int) -> Sequence[ModelSummary]:
-        """Answer living models whose `project/name` sorts after `after`, in that order."""
+    def models(
+        self, projects: Collection[str] | None, after: str, limit: int
+    ) -> Sequence[ModelSummary]:
+        """Answer living models of `projects` (None for all) in the order of `project/name`.
+
+        Only those that sort after `after`.
+        """
+        ...
+
+    def find_models(
+        self, projects: Collection[str] | None, contains: str, skip: int, limit: int
+    ) -> tuple[Sequence[ModelSummary], int]:
+        """Answer living models with `contains` in their name, and how many there are in all.
+
+        In the order of `project/name`, letter case ignored, from the one at `skip`.
+        """
+        ...
+
+    def find_model(self, uid: str) -> Model | None:
+        """Answer the model whose `Model.uid` is `uid`, a tombstone too."""
+        ...
+
+    def find_version(self, uid: str) -> Version | None:
+        """Answer the version whose `Version.uid` is `uid`, a tombstone too."""
+        ...
+
+    def count_models(self, projects: Collection[str] | None) -> int:
+        """Answer how many models live in `projects`, None for all."""
+        ...
+
+    def count_versions(
+        self, projects: Collection[str] | None, model: Model | None = None
+    ) -> Mapping[str, int]:
+        """Answer how many versions live in each stage, of `model` alone where it is given.
+
+        Takes a time that does not grow with the number of versions.
+        """
         ...
 
     def summary(self, model: Model) -> ModelSummary:
@@ -50,9 +86,12 @@ class View(Protocol):
         ...
 
     def versions(
-        self, model: Model, stage: str | None, below: int | None, limit: int
+        self, model: Model, stage: str | None, below: int | None, limit: int, skip: int = 0
     ) -> Sequence[Version]:
-        """Answer living versions, highest number first, below number `below` if given."""
+        """Answer living versions, highest number first, below number `below` if given.
+
+        The first `skip` of them are left out.
+        """
         ...
 
     def every_version(self, model: Model) -> Iterator[Version]:
@@ -101,8 +140,28 @@ class View(Protocol):
         """Answer all events of a chain, oldest first, as they are stored."""
         ...
 
+    def log(self, wanted: LogFilter, before: LogPlace | None, limit: int) -> Sequence[Event]:
+        """Answer events of every chain that `wanted` lets through, latest first.
+
+        In the order of falling (time, chain, sequence), those below `before` only.
+        """
+        ...
+
+    def kept(self, kind: str, key: str) -> Mapping[str, Json] | None:
+        """Answer what was kept under a key, None where nothing is."""
+        ...
+
+    def all_kept(
+        self, kind: str, prefix: str = "", after: str = "", limit: int = 1000
+    ) -> Sequence[tuple[str, Mapping[str, Json]]]:
+        """Answer what is kept under keys that begin with `prefix` and sort after `after`.
+
+        Sorted by key, by code points.
+        """
+        ...
+
     def search(
-        self, query: Query, project: str | None, cursor: str | None, limit: int
+        self, query: Query, projects: Collection[str] | None, cursor: str | None, limit: int
     ) -> tuple[Sequence[Version], str | None]:
         """Answer living versions that match, in the query's order, and where to go on.
 
@@ -194,6 +253,22 @@ class Ledger(Fold, Protocol):
         """Keep the text of an environment once."""
         ...
 
+    def keep(self, kind: str, key: str, body: Mapping[str, Json], until: int | None = None) -> None:
+        """Keep a small record beside the models, in place of what is under its key.
+
+        Accounts, memberships, tokens, uploads and the keys of requests are kept
+        so. After the time `until` it may be forgotten.
+        """
+        ...
+
+    def drop(self, kind: str, key: str) -> None:
+        """Forget what is kept under a key, if anything is."""
+        ...
+
+    def expire(self, now: int) -> int:
+        """Forget everything whose time `until` is past at `now`; answer how many that were."""
+        ...
+
 
 class Unit(View, Ledger, Protocol):
     """One all-or-nothing change: it sees its own writes, others see all of it or none."""
@@ -208,6 +283,15 @@ class Store(Protocol):
 
     def resolve(self, ref: Ref) -> Version | None:
         """Answer `View.version(ref)` of this moment, by the shortest way there is."""
+        ...
+
+    def generation(self) -> Hashable:
+        """Answer a mark of this moment that is another one after every committed change.
+
+        Whoever read something, asks before and after, and finds the same mark,
+        has read what holds now: by this a cache is never stale, whichever
+        process changed what is stored. It costs little.
+        """
         ...
 
     def change(self, work: Callable[[Unit], T]) -> T:

@@ -74,7 +74,9 @@ def models(world: World, project: str | None, limit: int, cursor: str | None) ->
     with world.store.read() as view:
         if project is not None:
             lifecycle_of(view, project)
-        found = view.models(project, cursor or "", page_limit(limit) + 1)
+        found = view.models(
+            None if project is None else {project}, cursor or "", page_limit(limit) + 1
+        )
     more = len(found) > limit
     last = found[limit - 1].model if more else None
     return Page(tuple(found[:limit]), f"{last.project}/{last.name}" if last else None)
@@ -115,7 +117,9 @@ def search(
     with world.store.read() as view:
         if project is not None:
             lifecycle_of(view, project)
-        found, following = view.search(parsed, project, cursor, page_limit(limit))
+        found, following = view.search(
+            parsed, None if project is None else {project}, cursor, page_limit(limit)
+        )
     return Page(tuple(found), following)
 
 

@@ -77,7 +77,7 @@ def _refuse_losses(unit: Unit, project: str, lifecycle: Lifecycle) -> None:
 def _aliases(unit: Unit, project: str) -> Sequence[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     after = ""
-    while page := unit.models(project, after, _PAGE):
+    while page := unit.models({project}, after, _PAGE):
         found += [
             (summary.model.full_name, pointer.name)
             for summary in page
