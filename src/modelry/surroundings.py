@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+import warnings
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -34,8 +35,10 @@ class LocalSurroundings:
         """Answer the account that owns this process, not what a variable claims."""
         return _account()
 
-    def commit(self, path: Path) -> Commit | None:
+    def commit(self, path: Path | None) -> Commit | None:
         """Answer the state of the git checkout around `path`, None outside one."""
+        if path is None:
+            return None
         folder = path.resolve().parent if path.is_file() else path.resolve()
         if not any((parent / ".git").exists() for parent in (folder, *folder.parents)):
             return None
@@ -51,9 +54,23 @@ class LocalSurroundings:
             dirty=any(not line.startswith("#") for line in lines),
         )
 
+    def warn(self, message: str, category: type[Warning]) -> None:
+        """Warn as Python does, at the line that called the registry."""
+        warnings.warn(message, category, stacklevel=_first_outside())
+
     def environment(self) -> Environment:
         """Answer the running Python and the packages on its path."""
         return Environment(platform.python_version(), _system(), dict(_packages(tuple(sys.path))))
+
+
+def _first_outside() -> int:
+    """Answer how far up the stack the first caller outside this package is."""
+    level = 2
+    while (frame := sys._getframe(level)).f_back is not None:  # noqa: SLF001 - what warnings use
+        if not frame.f_globals.get("__name__", "").startswith("modelry."):
+            break
+        level += 1
+    return level
 
 
 def _git(folder: Path, *words: str) -> str | None:

@@ -33,8 +33,8 @@ class EventKind(StrEnum):
     ACCOUNT_CREATED = "account.created"
     ACCOUNT_DISABLED = "account.disabled"
     ACCOUNT_ENABLED = "account.enabled"
-    TOKEN_CREATED = "token.created"
-    TOKEN_REVOKED = "token.revoked"
+    TOKEN_CREATED = "token.created"  # noqa: S105 - a kind of event
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105 - a kind of event
     PUBLISHER_TRUSTED = "publisher.trusted"
     PUBLISHER_DISTRUSTED = "publisher.distrusted"
     STAGES_CHANGED = "project.stages_changed"
@@ -121,6 +121,10 @@ class LogFilter:
     kinds: frozenset[EventKind] | None = None
     since: int | None = None
     until: int | None = None
+
+
+EVERYTHING = LogFilter()
+"""Lets every event through."""
 
 
 @dataclass(frozen=True, slots=True)

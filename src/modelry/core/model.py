@@ -246,6 +246,15 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Stamp:
+    """When a version last changed; who last promoted it to the stage asked for, and when."""
+
+    updated: int
+    approver: str | None = None
+    approved: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSummary:
     """A model as a list shows it: how many versions live, and what its pointers name."""
 

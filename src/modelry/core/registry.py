@@ -14,26 +14,68 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from modelry.core.access import EVERYWHERE, Action
+from modelry.core.administration import Administration
 from modelry.core.comparison import Comparison, compare
 from modelry.core.draft import DatasetInput, TagsInput, checked_tags, draft
 from modelry.core.errors import Invalid
+from modelry.core.events import EVERYTHING, Event, LogFilter
 from modelry.core.lifecycle import Lifecycle
 from modelry.core.model import Environment, Model, ModelSummary, Page, Version, micros
-from modelry.core.names import Ref, parse_model, parse_ref
+from modelry.core.names import Ref, check_project, parse_model, parse_ref
 from modelry.core.ports import Progress
-from modelry.core.verbs import alias, describe, look, project, promote, register, remove, take_in
+from modelry.core.verbs import (
+    alias,
+    describe,
+    logs,
+    look,
+    project,
+    promote,
+    register,
+    remove,
+    take_in,
+)
 from modelry.core.verbs import audit as audits
 from modelry.core.verbs import export as exports
+from modelry.core.verbs.permit import permit
 from modelry.core.verbs.world import World, lifecycle_of
 
 PathInput = str | os.PathLike[str]
 
 
 class Registry:
-    """An embedded registry. Safe to share between threads; use it as a context to close it."""
+    """A registry over its own store and blobs. Safe to share between threads.
+
+    Use it as a context to close it. Every verb asks first whether its actor
+    may do this in the project that is named.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
+
+    @property
+    def admin(self) -> Administration:
+        """Accounts, members, tokens and trusted publishers."""
+        return Administration(self._world)
+
+    def _model(self, name: str, action: Action) -> Ref:
+        ref = parse_model(name)
+        permit(self._world, action, ref.project, name)
+        return ref
+
+    def _project(self, name: str, action: Action) -> str:
+        key = check_project(name)
+        permit(self._world, action, key, name)
+        return key
+
+    def _whole(self, verb: str) -> None:
+        """Ask for the right to do something with the whole registry."""
+        permit(self._world, Action.OPERATE, EVERYWHERE, verb)
+
+    def _ref(self, text: str, action: Action) -> Ref:
+        ref = parse_ref(text)
+        permit(self._world, action, ref.project, text)
+        return ref
 
     def __enter__(self) -> Self:
         return self
@@ -87,7 +129,8 @@ class Registry:
             description=description,
             run_id=run_id,
         )
-        ref, base_ref = parse_model(name), parse_ref(base) if base else None
+        ref = self._model(name, Action.REGISTER)
+        base_ref = self._ref(base, Action.READ) if base else None
         return register.register(self._world, ref, Path(source), checked, base_ref, progress)
 
     def create_model(
@@ -95,15 +138,17 @@ class Registry:
     ) -> Model:
         """Make a model before its first version; answers the one that is there already."""
         checked = checked_tags(tags or {})
-        return describe.create_model(self._world, parse_model(name), description, checked)
+        ref = self._model(name, Action.REGISTER)
+        return describe.create_model(self._world, ref, description, checked)
 
     def tag(self, ref: str, tags: TagsInput | None = None, *, remove: Iterable[str] = ()) -> None:
         """Set and remove tags of a version, or of a model where `ref` names no version."""
-        describe.tag(self._world, parse_ref(ref), checked_tags(tags or {}), remove)
+        named = self._ref(ref, Action.DESCRIBE)
+        describe.tag(self._world, named, checked_tags(tags or {}), remove)
 
     def describe(self, ref: str, description: str) -> None:
         """Replace the description of a version, or of a model where `ref` names no version."""
-        describe.describe(self._world, parse_ref(ref), description)
+        describe.describe(self._world, self._ref(ref, Action.DESCRIBE), description)
 
     # Stages and aliases
 
@@ -125,11 +170,12 @@ class Registry:
 
         Raises `Conflict` where the project's stages forbid it or `expect` does not hold.
         """
-        return promote.promote(self._world, parse_ref(ref), stage, comment, displace, expect)
+        named = self._ref(ref, Action.POINT)
+        return promote.promote(self._world, named, stage, comment, displace, expect)
 
     def archive(self, ref: str, *, comment: str = "") -> Version:
         """Retire a version to the archive stage; a stage that named it names nothing then."""
-        return promote.archive(self._world, parse_ref(ref), comment)
+        return promote.archive(self._world, self._ref(ref, Action.POINT), comment)
 
     def rollback(self, name: str, stage: str | None = None, *, comment: str = "") -> Version:
         """Bring back the version that a stage (production) named before.
@@ -137,17 +183,17 @@ class Registry:
         A second call goes back one further. Raises `Conflict` where there is
         no earlier version, or it was deleted.
         """
-        return promote.rollback(self._world, parse_model(name), stage, comment)
+        return promote.rollback(self._world, self._model(name, Action.POINT), stage, comment)
 
     def alias(self, name: str, alias_name: str, ref: str, *, comment: str = "") -> Version:
         """Point an alias of a model at a version: a label, a number or a whole ref of it."""
-        model = parse_model(name)
+        model = self._model(name, Action.POINT)
         target = _of_model(model, ref)
         return alias.set_alias(self._world, model, alias_name, target, comment)
 
     def remove_alias(self, name: str, alias_name: str, *, comment: str = "") -> None:
         """Take an alias away from a model."""
-        alias.remove_alias(self._world, parse_model(name), alias_name, comment)
+        alias.remove_alias(self._world, self._model(name, Action.POINT), alias_name, comment)
 
     # Looking
 
@@ -156,7 +202,7 @@ class Registry:
 
         A model alone means production, else its latest version. Raises `NotFound`.
         """
-        return look.resolve(self._world, parse_ref(ref))
+        return look.resolve(self._world, self._ref(ref, Action.READ))
 
     def use(
         self, ref: str, *, to: PathInput | None = None, progress: Progress | None = None
@@ -168,17 +214,17 @@ class Registry:
         that is damaged.
         """
         target = None if to is None else Path(to)
-        return look.use(self._world, parse_ref(ref), target, progress)
+        return look.use(self._world, self._ref(ref, Action.READ), target, progress)
 
     def model(self, name: str) -> ModelSummary:
         """Answer a model with the number of its versions and its pointers."""
-        return look.model(self._world, parse_model(name))
+        return look.model(self._world, self._model(name, Action.READ))
 
     def models(
         self, project_name: str | None = None, *, limit: int = 100, cursor: str | None = None
     ) -> Page[ModelSummary]:
         """List models by name, of one project or of all."""
-        key = project_name.lower() if project_name else None
+        key = check_project(project_name) if project_name else None
         return look.models(self._world, key, limit, cursor)
 
     def versions(
@@ -190,7 +236,7 @@ class Registry:
         cursor: str | None = None,
     ) -> Page[Version]:
         """List the versions of a model, newest first, of one stage or of all."""
-        return look.versions(self._world, parse_model(name), stage, limit, cursor)
+        return look.versions(self._world, self._model(name, Action.READ), stage, limit, cursor)
 
     def search(
         self,
@@ -205,14 +251,14 @@ class Registry:
         The language is described in `modelry.core.query`. Raises `Invalid`
         with the position of a mistake.
         """
-        key = project_name.lower() if project_name else None
+        key = check_project(project_name) if project_name else None
         return look.search(self._world, query, key, limit, cursor)
 
     def compare(
         self, *refs: str, lower: Collection[str] = (), higher: Collection[str] = ()
     ) -> Comparison:
         """Set versions side by side; `lower` and `higher` name metrics that the name misleads."""
-        found = look.select(self._world, [parse_ref(ref) for ref in refs])
+        found = look.select(self._world, [self._ref(ref, Action.READ) for ref in refs])
         return compare(found, lower, higher)
 
     def history(
@@ -228,13 +274,26 @@ class Registry:
         With `as_of` everything is as it was at that time (naive times are UTC).
         """
         at = None if as_of is None else micros(as_of)
-        return look.history(self._world, parse_ref(ref), at, limit, cursor)
+        return look.history(self._world, self._ref(ref, Action.READ), at, limit, cursor)
 
     def project_history(
         self, project_name: str = "default", *, limit: int = 100, cursor: str | None = None
     ) -> look.History:
         """Answer what happened to a project itself, newest first: its making, its stages."""
-        return look.project_history(self._world, project_name.lower(), limit, cursor)
+        key = self._project(project_name, Action.READ)
+        return look.project_history(self._world, key, limit, cursor)
+
+    def log(
+        self,
+        *,
+        project_name: str | None = None,
+        wanted: LogFilter = EVERYTHING,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Event]:
+        """List what happened in every project that the actor may read, latest first."""
+        key = check_project(project_name) if project_name else None
+        return logs.log(self._world, wanted, key, limit, cursor)
 
     def environment(self, ref: str) -> Environment:
         """Answer the Python and the packages that a version was registered from."""
@@ -248,23 +307,25 @@ class Registry:
         `ref` names a version, or a model alone for all of it. Raises
         `Conflict` where a stage or an alias names it.
         """
-        remove.delete(self._world, parse_ref(ref), comment)
+        remove.delete(self._world, self._ref(ref, Action.REMOVE), comment)
 
     def purge(self, ref: str, *, comment: str = "") -> remove.Collected:
         """Free the bytes of a deleted version and answer how many."""
-        return remove.purge(self._world, parse_ref(ref), comment)
+        return remove.purge(self._world, self._ref(ref, Action.REMOVE), comment)
 
     def gc(
         self, *, grace: float = remove.GRACE, progress: Progress | None = None
     ) -> remove.Collected:
         """Remove blobs older than `grace` seconds that no version names; safe at any time."""
+        self._whole("gc")
         return remove.collect(self._world, grace, progress)
 
     def verify(
         self, ref: str | None = None, *, progress: Progress | None = None
     ) -> look.Verification:
         """Read every byte of a version, of a model or of everything; answer what is damaged."""
-        return look.verify(self._world, parse_ref(ref) if ref else None, progress)
+        named = self._ref(ref, Action.READ) if ref else self._whole("verify")
+        return look.verify(self._world, named, progress)
 
     def audit(
         self,
@@ -274,34 +335,39 @@ class Registry:
         progress: Progress | None = None,
     ) -> audits.Audit:
         """Verify every record's chain, every seal, and that the state is what the records tell."""
-        ref = parse_model(name) if name else None
+        ref = self._model(name, Action.READ) if name else self._whole("audit")
         return audits.audit(self._world, ref, checkpoint, progress)
 
     def checkpoint(self) -> audits.Checkpoint:
         """Answer the last record of every chain, to be kept elsewhere."""
+        self._whole("checkpoint")
         return audits.checkpoint(self._world)
 
     # Projects
 
     def create_project(self, name: str) -> Lifecycle:
         """Make a project with the usual stages; answers the stages of one that is there."""
+        permit(self._world, Action.OPERATE, EVERYWHERE, name)
         return project.create_project(self._world, name)
 
     def projects(self) -> Sequence[str]:
-        """Name every project."""
+        """Name every project that the actor may read."""
+        scope = self._world.actor.scope
         with self._world.store.read() as view:
-            return view.projects()
+            return [name for name in view.projects() if scope is None or name in scope]
 
     def stages(self, project_name: str = "default") -> Lifecycle:
         """Answer the stages of a project."""
+        key = self._project(project_name, Action.READ)
         with self._world.store.read() as view:
-            return lifecycle_of(view, project_name.lower())
+            return lifecycle_of(view, key)
 
     def configure_stages(
         self, stages: Sequence[object], project_name: str = "default"
     ) -> Lifecycle:
         """Replace the stages of a project: names, or objects with the fields of `Stage`."""
-        return project.configure_stages(self._world, project_name, stages)
+        key = self._project(project_name, Action.CONFIGURE)
+        return project.configure_stages(self._world, key, stages)
 
     # Carrying elsewhere
 
@@ -309,11 +375,12 @@ class Registry:
         self, stream: BinaryIO, name: str | None = None, *, progress: Progress | None = None
     ) -> exports.Carried:
         """Write the whole registry, or one model, with history and bytes to a stream."""
-        ref = parse_model(name) if name else None
+        ref = self._model(name, Action.READ) if name else self._whole("export")
         return exports.export(self._world, stream, ref, progress)
 
     def import_(self, stream: BinaryIO, *, progress: Progress | None = None) -> exports.Carried:
         """Take in the models of an export (a seekable stream), verified."""
+        self._whole("import")
         return take_in.import_(self._world, stream, progress)
 
     def restore(
@@ -327,6 +394,7 @@ class Registry:
 
         Raises `Conflict` where the backup is behind `checkpoint`.
         """
+        self._whole("restore")
         return take_in.restore(self._world, stream, checkpoint, progress)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,10 +49,14 @@ class FixedSurroundings:
         """Answer the name."""
         return self.name
 
-    def commit(self, path: Path) -> Commit | None:
+    def commit(self, path: Path | None) -> Commit | None:
         """Answer the checkout, wherever `path` is."""
         del path
         return self.checkout
+
+    def warn(self, message: str, category: type[Warning]) -> None:
+        """Warn as Python does."""
+        warnings.warn(message, category, stacklevel=3)
 
     def environment(self) -> Environment:
         """Answer the Python."""

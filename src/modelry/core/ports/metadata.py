@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from modelry.core.events import Event, Head, LogFilter, LogPlace
 from modelry.core.lifecycle import Lifecycle
-from modelry.core.model import Model, ModelSummary, Move, Pointer, Version
+from modelry.core.model import Model, ModelSummary, Move, Pointer, Stamp, Version
 from modelry.core.names import Ref
 from modelry.core.query import Query
 from modelry.core.strict_json import Json
@@ -126,6 +126,12 @@ class View(Protocol):
         """Answer the last link of every chain, sorted by chain."""
         ...
 
+    def stamps(
+        self, model: Model, numbers: Sequence[int], pointer: str | None
+    ) -> Mapping[int, Stamp]:
+        """Answer when each version last changed, and who last made `pointer` name it, and when."""
+        ...
+
     def events(
         self, chain: str, number: int | None, below: int | None, limit: int
     ) -> Sequence[Event]:
@@ -181,8 +187,13 @@ class View(Protocol):
         """Say whether some version that was not purged has this digest (`sha256:...`)."""
         ...
 
-    def named(self, digests: Iterable[str]) -> frozenset[str]:
-        """Answer which of these blobs some version that was not purged names."""
+    def named(
+        self, digests: Iterable[str], projects: Collection[str] | None = None
+    ) -> frozenset[str]:
+        """Answer which of these blobs some version that was not purged names.
+
+        With `projects`, only what a living version of one of them names.
+        """
         ...
 
 

@@ -25,8 +25,15 @@ class Surroundings(Protocol):
         """Name the person or service account that this process runs as."""
         ...
 
-    def commit(self, path: Path) -> Commit | None:
-        """Answer the state of the git checkout that `path` lies in, None outside one."""
+    def commit(self, path: Path | None) -> Commit | None:
+        """Answer the state of the git checkout that `path` lies in, None outside one.
+
+        Without a path, the one that the caller told of.
+        """
+        ...
+
+    def warn(self, message: str, category: type[Warning]) -> None:
+        """Tell the caller something that is no error."""
         ...
 
     def environment(self) -> Environment:

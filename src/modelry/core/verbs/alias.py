@@ -8,6 +8,7 @@ from modelry.core.model import Version
 from modelry.core.names import Ref, check_pointer
 from modelry.core.ports import Unit
 from modelry.core.strict_json import Json
+from modelry.core.verbs import once
 from modelry.core.verbs.world import (
     World,
     exact,
@@ -38,7 +39,7 @@ def set_alias(world: World, ref: Ref, name: str, target: Ref, comment: str) -> V
         record(world, unit, model, EventKind.ALIAS_SET, version.number, body)
         return living_version(unit, ref.at(version.number))
 
-    return world.store.change(change)
+    return once.change(world, change)
 
 
 def remove_alias(world: World, ref: Ref, name: str, comment: str) -> None:
@@ -57,4 +58,4 @@ def remove_alias(world: World, ref: Ref, name: str, comment: str) -> None:
         body: dict[str, Json] = {"alias": key, "moves": [move], "comment": comment}
         record(world, unit, model, EventKind.ALIAS_REMOVED, pointer.number, body)
 
-    world.store.change(change)
+    once.change(world, change)

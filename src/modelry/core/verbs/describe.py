@@ -11,6 +11,7 @@ from modelry.core.model import Model, Version
 from modelry.core.names import MAX_DESCRIPTION, Ref, check_text
 from modelry.core.ports import Unit
 from modelry.core.strict_json import Json
+from modelry.core.verbs import once
 from modelry.core.verbs.register import new_model
 from modelry.core.verbs.world import (
     World,
@@ -40,7 +41,7 @@ def create_model(world: World, ref: Ref, description: str, tags: Mapping[str, st
         record(world, unit, model, EventKind.MODEL_CREATED, None, {"model": born}, clock)
         return living_model(unit, ref)
 
-    return world.store.change(change)
+    return once.change(world, change)
 
 
 def tag(world: World, ref: Ref, tags: Mapping[str, str], remove: Iterable[str]) -> None:
@@ -56,7 +57,7 @@ def tag(world: World, ref: Ref, tags: Mapping[str, str], remove: Iterable[str]) 
         kept = {name: value for name, value in noun.tags.items() if name not in gone}
         _write(world, unit, ref, noun, {**kept, **tags}, noun.description)
 
-    world.store.change(change)
+    once.change(world, change)
 
 
 def describe(world: World, ref: Ref, description: str) -> None:
@@ -67,7 +68,7 @@ def describe(world: World, ref: Ref, description: str) -> None:
         noun = _noun(unit, ref)
         _write(world, unit, ref, noun, noun.tags, description)
 
-    world.store.change(change)
+    once.change(world, change)
 
 
 def _noun(unit: Unit, ref: Ref) -> Model | Version:

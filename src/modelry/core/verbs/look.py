@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelry.core.errors import Corrupt, Invalid
+from modelry.core.errors import Corrupt, Invalid, NotFound
 from modelry.core.events import Event, Problem, model_chain
 from modelry.core.model import Environment, ModelSummary, Page, Version
 from modelry.core.names import Ref
 from modelry.core.ports import Progress, View
 from modelry.core.query import parse
 from modelry.core.sealing import environment_from_text, sha256_of
+from modelry.core.verbs.permit import readable, shown
 from modelry.core.verbs.world import World, lifecycle_of, living_model, living_version
 
 MAX_PAGE = 1000
@@ -58,7 +59,15 @@ def resolve(world: World, ref: Ref) -> Version:
 
 def use(world: World, ref: Ref, to: Path | None, progress: Progress | None) -> Path:
     """Bring the files of a version to a local place, every byte verified."""
-    return world.shelf.place(resolve(world, ref), to, progress)
+    return world.shelf.place(with_files(resolve(world, ref)), to, progress)
+
+
+def with_files(version: Version) -> Version:
+    """Answer `version` where it has files. Raises `NotFound` for one of metadata alone."""
+    if not version.files:
+        msg = f"{version.ref} has no files: only its metadata was registered"
+        raise NotFound(msg, ref=version.ref)
+    return version
 
 
 def page_limit(limit: int) -> int:
@@ -114,12 +123,11 @@ def search(
 ) -> Page[Version]:
     """Find living versions in every project, or in one."""
     parsed = parse(query)
+    scope = readable(world, project)
     with world.store.read() as view:
         if project is not None:
             lifecycle_of(view, project)
-        found, following = view.search(
-            parsed, None if project is None else {project}, cursor, page_limit(limit)
-        )
+        found, following = view.search(parsed, scope, cursor, page_limit(limit))
     return Page(tuple(found), following)
 
 
@@ -145,7 +153,8 @@ def history(world: World, ref: Ref, as_of: int | None, limit: int, cursor: str |
             below = until if below is None else min(until, below)
         found = view.events(chain, number, below, page_limit(limit) + 1)
     more = str(found[limit - 1].seq) if len(found) > limit else None
-    return History(tuple(found[:limit]), pointers, as_of, more)
+    events = tuple(shown(world, event) for event in found[:limit])
+    return History(events, pointers, as_of, more)
 
 
 def project_history(world: World, project: str, limit: int, cursor: str | None) -> History:
@@ -155,7 +164,7 @@ def project_history(world: World, project: str, limit: int, cursor: str | None) 
         lifecycle_of(view, project)
         found = view.events(project, None, below, page_limit(limit) + 1)
     more = str(found[limit - 1].seq) if len(found) > limit else None
-    return History(tuple(found[:limit]), {}, None, more)
+    return History(tuple(shown(world, event) for event in found[:limit]), {}, None, more)
 
 
 def _number(view: View, ref: Ref) -> int:

@@ -15,6 +15,7 @@ from modelry.core.lifecycle import (
 from modelry.core.names import check_project
 from modelry.core.ports import Unit
 from modelry.core.strict_json import Json, check
+from modelry.core.verbs import once
 from modelry.core.verbs.world import World, lifecycle_of, record_alone
 
 _PAGE = 1000
@@ -34,7 +35,7 @@ def create_project(world: World, name: str) -> Lifecycle:
         record_alone(world, unit, key, EventKind.PROJECT_CREATED, None, body)
         return DEFAULT_LIFECYCLE
 
-    return world.store.change(change)
+    return once.change(world, change)
 
 
 def configure_stages(world: World, project: str, stages: Sequence[object]) -> Lifecycle:
@@ -52,7 +53,7 @@ def configure_stages(world: World, project: str, stages: Sequence[object]) -> Li
         record_alone(world, unit, key, EventKind.STAGES_CHANGED, None, body)
         return lifecycle
 
-    return world.store.change(change)
+    return once.change(world, change)
 
 
 def _refuse_losses(unit: Unit, project: str, lifecycle: Lifecycle) -> None:

@@ -11,6 +11,7 @@ from modelry.core.model import Model, Move, Version
 from modelry.core.names import MAX_TEXT, Ref, check_text
 from modelry.core.ports import Unit, View
 from modelry.core.strict_json import Json
+from modelry.core.verbs import once
 from modelry.core.verbs.world import (
     World,
     exact,
@@ -33,8 +34,8 @@ def promote(  # noqa: PLR0913 - what, where to, why, and under which conditions
     """Move a version into a stage; it becomes the stage's current version."""
     check_text(comment, "the comment", MAX_TEXT)
     try:
-        return world.store.change(
-            lambda unit: _promote(world, unit, ref, stage, comment, displace, expect)
+        return once.change(
+            world, lambda unit: _promote(world, unit, ref, stage, comment, displace, expect)
         )
     except Denied as denial:
         _record_denial(world, ref, denial)
@@ -103,7 +104,7 @@ def archive(world: World, ref: Ref, comment: str) -> Version:
 def rollback(world: World, ref: Ref, stage: str | None, comment: str) -> Version:
     """Bring back what a stage named before, one step further with each call."""
     check_text(comment, "the comment", MAX_TEXT)
-    return world.store.change(lambda unit: _rollback(world, unit, ref, stage, comment))
+    return once.change(world, lambda unit: _rollback(world, unit, ref, stage, comment))
 
 
 def _rollback(world: World, unit: Unit, ref: Ref, stage: str | None, comment: str) -> Version:

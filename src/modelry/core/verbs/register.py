@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,11 +11,12 @@ from typing import BinaryIO
 from modelry.core.draft import Draft
 from modelry.core.errors import Conflict, NotFound, Unavailable
 from modelry.core.events import EventKind, model_chain, time_after
-from modelry.core.model import Commit, Dataset, File, Findings, Model, Version
+from modelry.core.model import Commit, Dataset, File, Findings, Kind, Model, Version
 from modelry.core.names import MAX_NUMBER, Ref, label_key, label_number
 from modelry.core.ports import Progress, Source, SourceFile, Staged, Unit, View
 from modelry.core.sealing import digest_of, document, environment_text, sha256_of
 from modelry.core.strict_json import Json
+from modelry.core.verbs import once
 from modelry.core.verbs.world import (
     World,
     lifecycle_of,
@@ -51,11 +51,14 @@ class _StagedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sealed:
-    """All that is known of a new version before it has a number."""
+class Sealed:
+    """All that is known of a new version before it has a number.
+
+    `again` says whether the same bytes under the same label are no conflict.
+    """
 
     draft: Draft
-    source: Source
+    kind: Kind
     origin: str
     files: tuple[File, ...]
     digest: str
@@ -63,6 +66,11 @@ class _Sealed:
     commit: Commit | None
     environment: str
     base: str | None
+    again: bool = True
+
+
+class Vanished(Exception):
+    """A blob went away between its staging and its version: nothing was written."""
 
 
 def register(  # noqa: PLR0913 - the ref, the bytes, what is said of them, who watches
@@ -77,7 +85,7 @@ def register(  # noqa: PLR0913 - the ref, the bytes, what is said of them, who w
     source = world.sources.open(path)
     draft = replace(draft, datasets=tuple(_with_digest(world, each) for each in draft.datasets))
     with world.store.read() as view:
-        _refuse_early(view, ref, draft, source)
+        refuse_early(view, ref, draft, source.files)
         base_ref = living_version(view, base).ref if base else None
         known = frozenset(
             size for size in {file.size for file in source.files} if view.known_size(size)
@@ -86,21 +94,32 @@ def register(  # noqa: PLR0913 - the ref, the bytes, what is said of them, who w
         with world.blobs.stage(source.files, known.__contains__, progress) as staged:
             sealed = _seal(world, path, draft, source, staged, base_ref)
             staged.publish()
-            version = world.store.change(lambda unit: _publish(world, unit, ref, sealed))  # noqa: B023 - run at once
-        if version is not None:
-            return version
+            try:
+                return publish(world, ref, sealed)
+            except Vanished:
+                continue
+    raise vanished(ref)
+
+
+def publish(world: World, ref: Ref, sealed: Sealed) -> Version:
+    """Write the version and its event in one change. Raises `Vanished`."""
+    return once.change(world, lambda unit: _publish(world, unit, ref, sealed))
+
+
+def vanished(ref: Ref) -> Unavailable:
+    """Say that stored bytes went away again and again."""
     msg = "stored bytes vanished while the version was written; is another tool cleaning up there?"
-    raise Unavailable(msg, model=str(ref))
+    return Unavailable(msg, model=str(ref))
 
 
-def _refuse_early(view: View, ref: Ref, draft: Draft, source: Source) -> None:
+def refuse_early(view: View, ref: Ref, draft: Draft, files: Sequence[SourceFile | File]) -> None:
     """Refuse before reading gigabytes what can be seen to fail."""
     lifecycle_of(view, ref.project)
     refuse_tombstone(view.model(ref.project, ref.name))
     existing = _labelled(view, ref, draft.version)
     if existing is not None:
         sizes = {file.path: file.size for file in existing.files}
-        if existing.deleted is not None or sizes != {f.path: f.size for f in source.files}:
+        if existing.deleted is not None or sizes != {f.path: f.size for f in files}:
             raise _taken(existing)
 
 
@@ -111,12 +130,12 @@ def _seal(  # noqa: PLR0913 - everything about a version comes together here
     source: Source,
     staged: Staged,
     base: str | None,
-) -> _Sealed:
+) -> Sealed:
     files = tuple(sorted(staged.files, key=lambda file: file.path.encode()))
     readable: Sequence[SourceFile] = [_StagedFile(staged, file) for file in files]
-    return _Sealed(
+    return Sealed(
         draft=draft,
-        source=source,
+        kind=source.kind,
         origin=str(path.absolute()),
         files=files,
         digest=digest_of(files),
@@ -127,15 +146,14 @@ def _seal(  # noqa: PLR0913 - everything about a version comes together here
     )
 
 
-def _publish(world: World, unit: Unit, ref: Ref, sealed: _Sealed) -> Version | None:
-    """Write the version and its event; None where a blob vanished meanwhile."""
+def _publish(world: World, unit: Unit, ref: Ref, sealed: Sealed) -> Version:
     model = unit.model(ref.project, ref.name)
     refuse_tombstone(model)
     existing = _labelled(unit, ref, sealed.draft.version) if model else None
     if existing is not None:
-        return _same(existing, sealed)
+        return _same(world, existing, sealed)
     if any(world.blobs.size(file.sha256) != file.size for file in sealed.files):
-        return None
+        raise Vanished
     clock = world.clock.now()
     now = time_after(unit.head(model_chain(ref.project, ref.name)), clock)
     born: dict[str, Json] = {}
@@ -154,7 +172,7 @@ def _publish(world: World, unit: Unit, ref: Ref, sealed: _Sealed) -> Version | N
     return kept
 
 
-def _version(world: World, model: Model, sealed: _Sealed, stage: str, now: int) -> Version:
+def _version(world: World, model: Model, sealed: Sealed, stage: str, now: int) -> Version:
     number = _number(model, sealed.draft.version)
     draft = sealed.draft
     return Version(
@@ -166,7 +184,7 @@ def _version(world: World, model: Model, sealed: _Sealed, stage: str, now: int) 
         stage=stage,
         aliases=(),
         digest=sealed.digest,
-        kind=sealed.source.kind,
+        kind=sealed.kind,
         files=sealed.files,
         size=sum(file.size for file in sealed.files),
         metrics=draft.metrics,
@@ -210,8 +228,11 @@ def _labelled(view: View, ref: Ref, label: str | None) -> Version | None:
     return view.version(Ref(ref.project, ref.name, "label", label_key(label)))
 
 
-def _same(existing: Version, sealed: _Sealed) -> Version:
+def _same(world: World, existing: Version, sealed: Sealed) -> Version:
     """Answer the version that a pipeline registers once more; say what is not kept."""
+    if not sealed.again:
+        msg = f"{existing.ref} is there already, sealed as {existing.version}; use a new label"
+        raise Conflict(msg, ref=existing.ref, version=existing.version)
     if existing.deleted is not None or existing.digest != sealed.digest:
         raise _taken(existing)
     draft = sealed.draft
@@ -220,7 +241,7 @@ def _same(existing: Version, sealed: _Sealed) -> Version:
     other = [name for name, value in given.items() if value and value != getattr(existing, name)]
     if other:
         msg = f"{existing.ref} is sealed already; the {' and '.join(other)} given now are not kept"
-        warnings.warn(msg, StoredTwice, stacklevel=6)
+        world.surroundings.warn(msg, StoredTwice)
     return existing
 
 

@@ -12,6 +12,7 @@ from modelry.core.model import Model, Version
 from modelry.core.names import Ref
 from modelry.core.ports import BlobInfo, Progress, Unit
 from modelry.core.strict_json import Json
+from modelry.core.verbs import once
 from modelry.core.verbs.world import World, exact, living_model, living_version, record
 
 GRACE = 3600.0
@@ -42,7 +43,7 @@ def delete(world: World, ref: Ref, comment: str) -> None:
         else:
             _delete_version(world, unit, model, living_version(unit, ref), comment)
 
-    world.store.change(change)
+    once.change(world, change)
 
 
 def _delete_version(world: World, unit: Unit, model: Model, version: Version, comment: str) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from modelry.core.access import OWNER, Actor
+from modelry.core.denials import Denials
 from modelry.core.errors import Conflict, Invalid, NotFound
 from modelry.core.events import Event, EventKind, follow, model_chain
 from modelry.core.lifecycle import Lifecycle
@@ -26,8 +28,22 @@ from modelry.core.strict_json import Json
 
 
 @dataclass(frozen=True, slots=True)
+class RequestKey:
+    """The key that a caller gave a request, and a hash of what was asked.
+
+    The same key again has no second effect (`once.py`).
+    """
+
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class World:
-    """The ports that a registry was wired with."""
+    """The ports that a registry was wired with, and on whose behalf it works.
+
+    `trace` (address, request id) is kept with every event.
+    """
 
     store: Store
     blobs: Blobs
@@ -36,14 +52,23 @@ class World:
     inspection: Inspector
     surroundings: Surroundings
     clock: Clock
+    actor: Actor = OWNER
+    trace: Mapping[str, Json] = field(default_factory=dict)
+    request: RequestKey | None = None
+    denials: Denials = field(default_factory=Denials)
+
+
+def no_project(project: str) -> NotFound:
+    """Say that a project is absent: in the same words where it is not this caller's."""
+    msg = f"there is no project {project!r}; make it first (modelry project create {project})"
+    return NotFound(msg, project=project)
 
 
 def lifecycle_of(view: View, project: str) -> Lifecycle:
     """Answer the stages of a project. Raises `NotFound`."""
     lifecycle = view.lifecycle(project)
     if lifecycle is None:
-        msg = f"there is no project {project!r}; make it first (modelry project create {project})"
-        raise NotFound(msg, project=project)
+        raise no_project(project)
     return lifecycle
 
 
@@ -139,7 +164,7 @@ def record_alone(  # noqa: PLR0913 - an event has this many facts
         actor=world.surroundings.author(),
         now=world.clock.now() if now is None else now,
         number=number,
-        body=body,
+        body={**body, "request": dict(world.trace)} if world.trace else body,
     )
     unit.append(event)
     return event

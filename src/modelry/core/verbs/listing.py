@@ -1,0 +1,110 @@
+"""Lists as pages with a total, for callers that leap to a page; and ids read back to refs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from modelry.core.access import EVERYWHERE, Action
+from modelry.core.errors import Invalid, NotFound
+from modelry.core.events import REGISTRY
+from modelry.core.model import ModelSummary, Stamp, Version
+from modelry.core.names import MAX_TEXT, Ref, check_text
+from modelry.core.verbs.look import page_limit
+from modelry.core.verbs.permit import deny, readable
+from modelry.core.verbs.world import World, lifecycle_of, living_model
+
+MAX_SKIP = 1_000_000
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf(Generic[T]):
+    """The items from `skip` on, and how many there are in all."""
+
+    items: tuple[T, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How many models and versions live, and how many versions in each stage."""
+
+    models: int
+    versions: int
+    stages: Mapping[str, int]
+
+
+def find_models(
+    world: World, project: str | None, contains: str, skip: int, limit: int
+) -> Leaf[ModelSummary]:
+    """List living models that have `contains` in their name, in any letter case."""
+    check_text(contains, "the name to look for", MAX_TEXT)
+    scope = readable(world, project)
+    with world.store.read() as view:
+        if project is not None:
+            lifecycle_of(view, project)
+        found, total = view.find_models(scope, contains, _skip(skip), page_limit(limit))
+    return Leaf(tuple(found), total)
+
+
+def find_versions(
+    world: World, ref: Ref, stage: str | None, skip: int, limit: int
+) -> Leaf[Version]:
+    """List the living versions of a model, newest first."""
+    with world.store.read() as view:
+        model = living_model(view, ref)
+        name = lifecycle_of(view, ref.project).stage(stage).name if stage else None
+        counts = view.count_versions(None, model)
+        found = view.versions(model, name, None, page_limit(limit), _skip(skip))
+    return Leaf(tuple(found), counts.get(name, 0) if name else sum(counts.values()))
+
+
+def summary(world: World, project: str | None) -> Summary:
+    """Count what lives in a project, or in all that the actor may read."""
+    scope = readable(world, project)
+    with world.store.read() as view:
+        if project is not None:
+            lifecycle_of(view, project)
+        counts = view.count_versions(scope)
+        models = view.count_models(scope)
+    return Summary(models, sum(counts.values()), dict(sorted(counts.items())))
+
+
+def stamps(world: World, versions: tuple[Version, ...]) -> Mapping[str, Stamp]:
+    """Answer by ref when each version last changed, and who approved it for its main stage."""
+    found: dict[str, Stamp] = {}
+    by_model: dict[tuple[str, str], list[int]] = {}
+    for version in versions:
+        by_model.setdefault((version.project, version.name), []).append(version.number)
+    with world.store.read() as view:
+        for (project, name), numbers in by_model.items():
+            model = view.model(project, name)
+            main = lifecycle_of(view, project).main
+            known = view.stamps(model, numbers, main) if model else {}
+            full = model.full_name if model else ""
+            found.update({f"{full}:{number}": stamp for number, stamp in known.items()})
+    return found
+
+
+def identify(world: World, uid: str) -> Ref:
+    """Answer the ref that an opaque id means. Raises `NotFound`, also where it is not for one."""
+    with world.store.read() as view:
+        model, version = view.find_model(uid), view.find_version(uid)
+    found = version or model
+    if found is not None and world.actor.may(Action.READ, found.project):
+        ref = Ref(found.project, found.name)
+        return ref.at(version.number) if version else ref
+    msg = f"there is no model or version with the id {uid!r}"
+    if world.actor.role_in(EVERYWHERE) is None:
+        deny(world, REGISTRY, "read by id", "is not a member", uid)
+    raise NotFound(msg, id=uid)
+
+
+def _skip(skip: int) -> int:
+    if not 0 <= skip <= MAX_SKIP:
+        msg = f"skip is 0 to {MAX_SKIP}, not {skip}; follow `next` for long lists"
+        raise Invalid(msg, field="skip")
+    return skip

@@ -1,0 +1,70 @@
+"""The question that every verb asks first, and the record of a denial."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from modelry.core.access import EVERYWHERE, NEEDS, Action, Role
+from modelry.core.errors import Denied
+from modelry.core.events import REGISTRY, Event, EventKind, project_of
+from modelry.core.ports import Unit
+from modelry.core.strict_json import Json
+from modelry.core.verbs.world import World, no_project, record_alone
+
+
+def permit(world: World, action: Action, project: str, what: str = "") -> None:
+    """Let the actor do `action` in `project`, or record the denial and raise.
+
+    Raises `Denied` for a member with a smaller role. For anybody else the
+    project does not exist: `NotFound`, in the words of one that is absent.
+    """
+    actor = world.actor
+    if actor.may(action, project):
+        return
+    role = actor.role_in(project)
+    if role is None and project != EVERYWHERE:
+        deny(world, REGISTRY, f"{action} in {project}", "is not a member", what)
+        raise no_project(project)
+    needed = NEEDS[action]
+    here = "this registry" if project == EVERYWHERE else project
+    have = f"{actor.name} is {role} of {here}" if role else f"{actor.name} has no role in {here}"
+    msg = f"to {action} takes the role {needed}, and {have}; ask an admin for it"
+    deny(world, REGISTRY if project == EVERYWHERE else project, action, msg, what)
+    raise Denied(msg, project=project, needed=str(needed), role=str(role) if role else None)
+
+
+def readable(world: World, project: str | None) -> Collection[str] | None:
+    """Answer the projects to look in: the one asked for, else all that the actor may read."""
+    if project is not None:
+        permit(world, Action.READ, project)
+        return {project}
+    return world.actor.scope
+
+
+def deny(world: World, chain: str, asked: str, reason: str, what: str = "") -> None:
+    """Record a denial; of a caller who is denied all the time, only so many."""
+    now = world.clock.now()
+    caller = f"{world.actor.name}\n{world.trace.get('address', '')}"
+    unrecorded = world.denials.admit(caller, now)
+    if unrecorded is None:
+        return
+    body: dict[str, Json] = {"asked": str(asked), "reason": reason}
+    if what:
+        body["what"] = what
+    if unrecorded:
+        body["unrecorded"] = unrecorded
+
+    def change(unit: Unit) -> None:
+        record_alone(world, unit, chain, EventKind.DENIED, None, body, now)
+
+    world.store.change(change)
+
+
+def shown(world: World, event: Event) -> Event:
+    """Leave out the address that a request came from, but for an admin."""
+    project = project_of(event.chain)
+    role = world.actor.role_in(EVERYWHERE if project.startswith("@") else project)
+    if role is Role.ADMIN or "request" not in event.body:
+        return event
+    return replace(event, body={k: v for k, v in event.body.items() if k != "request"})

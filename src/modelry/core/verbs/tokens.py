@@ -1,0 +1,163 @@
+"""Tokens: made, shown once, listed, revoked."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from modelry.core.access import EVERYWHERE, Action, Role
+from modelry.core.accounts import (
+    ACCOUNT,
+    PREFIX,
+    TOKEN,
+    Token,
+    account_of,
+    check_account,
+    digest_of_secret,
+    token_body,
+    token_of,
+)
+from modelry.core.errors import Denied, Invalid, NotFound
+from modelry.core.events import REGISTRY, EventKind
+from modelry.core.names import check_project, check_text
+from modelry.core.ports import Unit
+from modelry.core.strict_json import Json
+from modelry.core.verbs.permit import deny, permit
+from modelry.core.verbs.world import World, lifecycle_of, record_alone
+
+DAY = 24 * 3600 * 1_000_000
+LIFETIME = 30 * DAY
+"""Microseconds for which a token is good where nobody says otherwise."""
+
+LONGEST = 366 * DAY
+_ID = "abcdefghijklmnopqrstuvwxyz0123456789"
+_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token with its secret, which is shown this once."""
+
+    token: Token
+    secret: str
+
+    def __repr__(self) -> str:
+        """Say which token it is, never its secret."""
+        return f"<NewToken {self.token.id} of {self.token.account}>"
+
+
+def create_token(  # noqa: PLR0913 - a token has this many facts
+    world: World,
+    account: str,
+    name: str,
+    project: str | None,
+    role: Role | None,
+    lifetime: int | None,
+) -> NewToken:
+    """Make a token of an account, one's own or, as an admin of the registry, any.
+
+    A narrowed token makes no wider one. `lifetime` is in microseconds.
+    """
+    owner = check_account(account)
+    _permit(world, owner, "make a token")
+    where = None if project is None else check_project(project)
+    check_text(name, "the name of a token", 128)
+    now = world.clock.now()
+    span = LIFETIME if lifetime is None else lifetime
+    if not 0 < span <= LONGEST:
+        msg = "a token is good for at least a second and at most 366 days"
+        raise Invalid(msg, lifetime=lifetime)
+    identity = "".join(secrets.choice(_ID) for _ in range(12))
+    secret = secrets.token_urlsafe(32)
+    token = Token(identity, owner, name, digest_of_secret(secret), now, now + span, where, role)
+
+    def change(unit: Unit) -> None:
+        if account_of(owner, unit.kept(ACCOUNT, owner)) is None:
+            msg = f"there is no account {owner!r}; make it first (modelry account create {owner})"
+            raise NotFound(msg, account=owner)
+        if where is not None:
+            lifecycle_of(unit, where)
+        kept = _narrowed(world, unit, token)
+        unit.keep(TOKEN, identity, token_body(kept))
+        record_alone(world, unit, REGISTRY, EventKind.TOKEN_CREATED, None, _told(kept), now)
+
+    world.store.change(change)
+    return NewToken(token, f"{PREFIX}{identity}_{secret}")
+
+
+def _narrowed(world: World, unit: Unit, token: Token) -> Token:
+    """Refuse a token that is wider, or lives longer, than the one that makes it."""
+    actor = world.actor
+    if actor.token is None or actor.role_in(EVERYWHERE) is Role.ADMIN:
+        return token
+    mine = unit.kept(TOKEN, actor.token)
+    parent = token_of(actor.token, mine) if mine else None
+    too_wide = (actor.project is not None and token.project != actor.project) or (
+        actor.cap is not None and (token.role is None or not actor.cap.covers(token.role)))  # fmt: skip
+    too_long = parent is not None and parent.expires is not None and (
+        token.expires or 0) > parent.expires  # fmt: skip
+    if too_wide or too_long:
+        msg = "a token makes no token that may do more, or lives longer, than it does itself"
+        raise Invalid(msg, field="role")
+    return token
+
+
+def tokens(world: World, account: str | None) -> Sequence[Token]:
+    """List the tokens of an account, None for those of all accounts, by id."""
+    if account is None:
+        permit(world, Action.OPERATE, EVERYWHERE)
+    else:
+        _permit(world, check_account(account), "list tokens")
+    found: list[Token] = []
+    with world.store.read() as view:
+        after = ""
+        while page := view.all_kept(TOKEN, "", after, _PAGE):
+            found += [token_of(key, body) for key, body in page]
+            after = page[-1][0]
+    return [each for each in found if account is None or each.account == account.lower()]
+
+
+def revoke_token(world: World, identity: str) -> None:
+    """End a token at once, in every process."""
+
+    def change(unit: Unit) -> None:
+        body = unit.kept(TOKEN, identity)
+        token = token_of(identity, body) if body else None
+        if token is None or not _may(world, token.account):
+            msg = f"there is no token {identity!r} (modelry token list)"
+            raise NotFound(msg, token=identity)
+        unit.drop(TOKEN, identity)
+        record_alone(world, unit, REGISTRY, EventKind.TOKEN_REVOKED, None, _told(token))
+
+    world.store.change(change)
+
+
+def mark_used(world: World, uses: dict[str, int]) -> None:
+    """Keep when tokens were last used; nobody is asked, and it is no event."""
+
+    def change(unit: Unit) -> None:
+        for identity, at in uses.items():
+            body = unit.kept(TOKEN, identity)
+            if body is not None:
+                unit.keep(TOKEN, identity, token_body(replace(token_of(identity, body), used=at)))
+
+    world.store.change(change)
+
+
+def _told(token: Token) -> dict[str, Json]:
+    return {
+        "token": token.id, "account": token.account, "name": token.name, "project": token.project,
+        "role": None if token.role is None else str(token.role), "expires": token.expires,
+    }  # fmt: skip
+
+
+def _may(world: World, account: str) -> bool:
+    return world.actor.name == account or world.actor.may(Action.OPERATE, EVERYWHERE)
+
+
+def _permit(world: World, account: str, asked: str) -> None:
+    if not _may(world, account):
+        msg = f"to {asked} of {account} takes an admin of the registry"
+        deny(world, REGISTRY, asked, msg, account)
+        raise Denied(msg, account=account)
