@@ -68,6 +68,13 @@ class Registry:
         permit(self._world, action, key, name)
         return key
 
+    def _part(self, name: str | None, verb: str) -> Ref | None:
+        """Read which model a verb is about; None for the whole registry."""
+        if name is not None:
+            return self._model(name, Action.READ)
+        self._whole(verb)
+        return None
+
     def _whole(self, verb: str) -> None:
         """Ask for the right to do something with the whole registry."""
         permit(self._world, Action.OPERATE, EVERYWHERE, verb)
@@ -324,7 +331,9 @@ class Registry:
         self, ref: str | None = None, *, progress: Progress | None = None
     ) -> look.Verification:
         """Read every byte of a version, of a model or of everything; answer what is damaged."""
-        named = self._ref(ref, Action.READ) if ref else self._whole("verify")
+        if ref is None:
+            self._whole("verify")
+        named = self._ref(ref, Action.READ) if ref else None
         return look.verify(self._world, named, progress)
 
     def audit(
@@ -335,7 +344,7 @@ class Registry:
         progress: Progress | None = None,
     ) -> audits.Audit:
         """Verify every record's chain, every seal, and that the state is what the records tell."""
-        ref = self._model(name, Action.READ) if name else self._whole("audit")
+        ref = self._part(name, "audit")
         return audits.audit(self._world, ref, checkpoint, progress)
 
     def checkpoint(self) -> audits.Checkpoint:
@@ -375,7 +384,7 @@ class Registry:
         self, stream: BinaryIO, name: str | None = None, *, progress: Progress | None = None
     ) -> exports.Carried:
         """Write the whole registry, or one model, with history and bytes to a stream."""
-        ref = self._model(name, Action.READ) if name else self._whole("export")
+        ref = self._part(name, "export")
         return exports.export(self._world, stream, ref, progress)
 
     def import_(self, stream: BinaryIO, *, progress: Progress | None = None) -> exports.Carried:

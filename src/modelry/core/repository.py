@@ -124,7 +124,7 @@ class RegistryRepository(Protocol):
         """Give back connections and files."""
         ...
 
-    def register(
+    def register(  # noqa: PLR0913 - a version has this many facts
         self,
         name: str,
         source: PathInput,
