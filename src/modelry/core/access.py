@@ -83,10 +83,10 @@ class Actor:
         best = max(roles, key=_RANK.__getitem__)
         return best if self.cap is None else min(best, self.cap, key=_RANK.__getitem__)
 
-    def may(self, action: Action, project: str, strict: Mapping[Action, Role] = NEEDS) -> bool:
+    def may(self, action: Action, project: str, needs: Mapping[Action, Role] = NEEDS) -> bool:
         """Say whether this actor may do `action` in `project`: the one rule there is."""
         role = self.role_in(project)
-        return role is not None and role.covers(strict[action])
+        return role is not None and role.covers(needs[action])
 
     @property
     def scope(self) -> frozenset[str] | None:
@@ -97,6 +97,9 @@ class Actor:
             return frozenset({self.project} if self.role_in(self.project) else ())
         return frozenset(self.roles)
 
+
+ONLY_ADMINS_REGISTER: Mapping[Action, Role] = {**NEEDS, Action.REGISTER: Role.ADMIN}
+"""The strict table: what only an admin registers, nobody slips in."""
 
 OWNER = Actor("", {EVERYWHERE: Role.ADMIN})
 """Whoever holds the database itself: the user of an embedded registry."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -16,7 +17,7 @@ from typing import Literal, cast
 from modelry.core.access import EVERYWHERE, Actor, Role, check_role
 from modelry.core.errors import Invalid, Unauthenticated
 from modelry.core.names import check_project
-from modelry.core.ports import View
+from modelry.core.ports import Unit, View
 from modelry.core.strict_json import Json
 
 ACCOUNT = "account"
@@ -24,6 +25,7 @@ MEMBER = "member"
 MEMBER_OF = "project_member"
 TOKEN = "token"  # noqa: S105 - the name of a kind of record
 PUBLISHER = "publisher"
+STAMP = "stamp"
 
 PREFIX = "modelry_"
 """What every token begins with, so that a scanner of leaked secrets knows one."""
@@ -160,6 +162,16 @@ def account_body(account: Account) -> dict[str, Json]:
     """Write an account as it is kept."""
     return {"kind": account.kind, "created": account.created, "disabled": account.disabled,
             "subject": account.subject}  # fmt: skip
+
+
+def touch(unit: Unit) -> None:
+    """Note that access changed, so that whoever remembers actors asks anew."""
+    unit.keep(STAMP, "access", {"mark": secrets.token_hex(8)})
+
+
+def access_stamp(view: View) -> str:
+    """Answer a mark that is another one after every change of accounts, members and tokens."""
+    return str((view.kept(STAMP, "access") or {}).get("mark", ""))
 
 
 def member_of(project: str, account: str, body: Mapping[str, Json]) -> Member:

@@ -58,4 +58,5 @@ class Service(Registry):
 
     def stamps(self, versions: Collection[Version]) -> Mapping[str, Stamp]:
         """Answer by ref when versions last changed, and who approved them."""
-        return listing.stamps(self._world, tuple(versions))
+        with self._world.store.read() as view:
+            return listing.stamps(view, versions)

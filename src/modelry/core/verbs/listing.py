@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -11,6 +11,7 @@ from modelry.core.errors import Invalid, NotFound
 from modelry.core.events import REGISTRY
 from modelry.core.model import ModelSummary, Stamp, Version
 from modelry.core.names import MAX_TEXT, Ref, check_text
+from modelry.core.ports import View
 from modelry.core.verbs.look import page_limit
 from modelry.core.verbs.permit import deny, readable
 from modelry.core.verbs.world import World, lifecycle_of, living_model
@@ -73,19 +74,17 @@ def summary(world: World, project: str | None) -> Summary:
     return Summary(models, sum(counts.values()), dict(sorted(counts.items())))
 
 
-def stamps(world: World, versions: tuple[Version, ...]) -> Mapping[str, Stamp]:
+def stamps(view: View, versions: Collection[Version]) -> Mapping[str, Stamp]:
     """Answer by ref when each version last changed, and who approved it for its main stage."""
     found: dict[str, Stamp] = {}
-    by_model: dict[tuple[str, str], list[int]] = {}
+    by_model: dict[tuple[str, str], list[Version]] = {}
     for version in versions:
-        by_model.setdefault((version.project, version.name), []).append(version.number)
-    with world.store.read() as view:
-        for (project, name), numbers in by_model.items():
-            model = view.model(project, name)
-            main = lifecycle_of(view, project).main
-            known = view.stamps(model, numbers, main) if model else {}
-            full = model.full_name if model else ""
-            found.update({f"{full}:{number}": stamp for number, stamp in known.items()})
+        by_model.setdefault((version.project, version.name), []).append(version)
+    for (project, name), each in by_model.items():
+        model = view.model(project, name)
+        main = lifecycle_of(view, project).main
+        known = view.stamps(model, [one.number for one in each], main) if model else {}
+        found.update({one.ref: known[one.number] for one in each if one.number in known})
     return found
 
 

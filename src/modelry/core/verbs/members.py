@@ -18,6 +18,7 @@ from modelry.core.accounts import (
     check_account,
     check_where,
     member_of,
+    touch,
 )
 from modelry.core.errors import Conflict, NotFound
 from modelry.core.events import REGISTRY, EventKind
@@ -45,6 +46,7 @@ def create_account(
             raise Conflict(msg, account=key)
         account = Account(key, kind, world.clock.now(), None, subject)
         unit.keep(ACCOUNT, key, account_body(account))
+        touch(unit)
         body: dict[str, Json] = {"account": key, "kind": kind, "subject": subject}
         record_alone(world, unit, REGISTRY, EventKind.ACCOUNT_CREATED, None, body)
         return account
@@ -64,6 +66,7 @@ def set_disabled(world: World, name: str, *, disabled: bool) -> Account:
         now = world.clock.now()
         changed = replace(account, disabled=now if disabled else None)
         unit.keep(ACCOUNT, key, account_body(changed))
+        touch(unit)
         kind = EventKind.ACCOUNT_DISABLED if disabled else EventKind.ACCOUNT_ENABLED
         record_alone(world, unit, REGISTRY, kind, None, {"account": key}, now)
         return changed
@@ -99,6 +102,7 @@ def set_member(world: World, project: str, account: str, role: Role) -> Member:
         body: dict[str, Json] = {"role": str(role), "since": now}
         unit.keep(MEMBER, f"{name}/{where}", body)
         unit.keep(MEMBER_OF, f"{where}/{name}", body)
+        touch(unit)
         told: dict[str, Json] = {
             "account": name, "role": str(role), "before": before["role"] if before else None,
         }  # fmt: skip
@@ -120,6 +124,7 @@ def remove_member(world: World, project: str, account: str) -> None:
             raise NotFound(msg, account=name, project=where)
         unit.drop(MEMBER, f"{name}/{where}")
         unit.drop(MEMBER_OF, f"{where}/{name}")
+        touch(unit)
         told: dict[str, Json] = {"account": name, "before": before["role"]}
         record_alone(world, unit, _chain(where), EventKind.MEMBER_REMOVED, None, told)
 

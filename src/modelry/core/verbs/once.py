@@ -30,15 +30,19 @@ def change(world: World, work: Callable[[Unit], T]) -> T:
 
     Raises `Invalid` where the key was given to another request.
     """
-    request = world.request
-    if request is None:
+    request, guard = world.request, world.guard
+    if request is None and guard is None:
         return world.store.change(work)
 
     def once(unit: Unit) -> T:
-        done = unit.kept(KIND, request.key)
-        if done is not None:
+        done = unit.kept(KIND, request.key) if request else None
+        if request is not None and done is not None:
             return cast("T", _again(unit, request, done))
+        if guard is not None:
+            guard(unit)
         answer = work(unit)
+        if request is None:
+            return answer
         body: dict[str, Json] = {"fingerprint": request.fingerprint, "answer": _answer(answer)}
         unit.keep(KIND, request.key, body, world.clock.now() + REMEMBERED)
         return answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from modelry.core.access import EVERYWHERE, NEEDS, Action, Role
+from modelry.core.access import EVERYWHERE, Action, Role
 from modelry.core.errors import Denied
 from modelry.core.events import REGISTRY, Event, EventKind, project_of
 from modelry.core.ports import Unit
@@ -20,13 +20,13 @@ def permit(world: World, action: Action, project: str, what: str = "") -> None:
     project does not exist: `NotFound`, in the words of one that is absent.
     """
     actor = world.actor
-    if actor.may(action, project):
+    if actor.may(action, project, world.needs):
         return
     role = actor.role_in(project)
     if role is None and project != EVERYWHERE:
         deny(world, REGISTRY, f"{action} in {project}", "is not a member", what)
         raise no_project(project)
-    needed = NEEDS[action]
+    needed = world.needs[action]
     here = "this registry" if project == EVERYWHERE else project
     have = f"{actor.name} is {role} of {here}" if role else f"{actor.name} has no role in {here}"
     msg = f"to {action} takes the role {needed}, and {have}; ask an admin for it"

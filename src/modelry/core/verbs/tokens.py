@@ -17,6 +17,7 @@ from modelry.core.accounts import (
     digest_of_secret,
     token_body,
     token_of,
+    touch,
 )
 from modelry.core.errors import Denied, Invalid, NotFound
 from modelry.core.events import REGISTRY, EventKind
@@ -128,6 +129,7 @@ def revoke_token(world: World, identity: str) -> None:
             msg = f"there is no token {identity!r} (modelry token list)"
             raise NotFound(msg, token=identity)
         unit.drop(TOKEN, identity)
+        touch(unit)
         record_alone(world, unit, REGISTRY, EventKind.TOKEN_REVOKED, None, _told(token))
 
     world.store.change(change)

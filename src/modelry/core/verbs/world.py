@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from modelry.core.access import OWNER, Actor
+from modelry.core.access import NEEDS, OWNER, Action, Actor, Role
 from modelry.core.denials import Denials
 from modelry.core.errors import Conflict, Invalid, NotFound
 from modelry.core.events import Event, EventKind, follow, model_chain
@@ -42,7 +42,9 @@ class RequestKey:
 class World:
     """The ports that a registry was wired with, and on whose behalf it works.
 
-    `trace` (address, request id) is kept with every event.
+    `trace` (address, request id) is kept with every event. `needs` says which
+    role each action takes. `guard` looks first inside every change, and raises
+    where what the caller saw is not so any more.
     """
 
     store: Store
@@ -56,6 +58,8 @@ class World:
     trace: Mapping[str, Json] = field(default_factory=dict)
     request: RequestKey | None = None
     denials: Denials = field(default_factory=Denials)
+    needs: Mapping[Action, Role] = field(default_factory=lambda: NEEDS)
+    guard: Callable[[View], None] | None = None
 
 
 def no_project(project: str) -> NotFound:
