@@ -11,6 +11,11 @@ from modelry.core.errors import Unsupported
 Adapter = Callable[..., Any]
 
 
+def names(group: str) -> frozenset[str]:
+    """Name every adapter of `modelry.<group>`."""
+    return frozenset(point.name for point in entry_points(group=f"modelry.{group}"))
+
+
 def load(group: str, name: str) -> Adapter:
     """Answer the adapter `name` of `modelry.<group>`. Raises `Unsupported` naming the others."""
     known = {point.name: point for point in entry_points(group=f"modelry.{group}")}

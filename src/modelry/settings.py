@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -26,4 +27,104 @@ class Settings(BaseSettings):
         default=None,
         description="Where blobs are kept, for example file:///srv/blobs; "
         "without one beside the embedded database.",
+    )
+    token: SecretStr | None = Field(
+        default=None,
+        description="The token for a server; without one what `modelry login` kept.",
+    )
+
+
+class ServerSettings(Settings):
+    """The settings of a server, beside those of every process."""
+
+    host: str = Field(default="127.0.0.1", description="The address to listen at.")
+    port: int = Field(default=8000, ge=0, le=65535, description="The port; 0 takes a free one.")
+    workers: int = Field(default=1, ge=1, le=64, description="Processes that answer requests.")
+    threads: int = Field(
+        default=16,
+        ge=1,
+        le=256,
+        description="Threads of a process that wait for the database, and connections to it.",
+    )
+    hosts: list[str] = Field(
+        default=[],
+        description='Names that clients may call this server by, as JSON: ["models.example.com"]; '
+        'without any the loopback names and the address it listens at, ["*"] for every name.',
+    )
+    origins: list[str] = Field(
+        default=[],
+        description="Web origins that may send changes, as JSON, beside the server's own.",
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.1",
+        description="Addresses of proxies whose X-Forwarded-For and -Proto are believed, "
+        "with commas between.",
+    )
+    public_url: str | None = Field(
+        default=None,
+        description="The address that people use, where a proxy stands before the server.",
+    )
+    max_body: int = Field(
+        default=16 * 1024 * 1024,
+        ge=1024,
+        description="Bytes of the largest JSON document that is read.",
+    )
+    idle_seconds: float = Field(
+        default=60,
+        gt=0,
+        description="Seconds without a byte after which an upload's connection is closed.",
+    )
+    upload_hours: float = Field(
+        default=24, gt=0, description="Hours without a byte after which an upload is forgotten."
+    )
+    redirects: bool = Field(
+        default=False,
+        description="Whether downloads may be sent on to the object store by a presigned address.",
+    )
+    external_sources: list[str] = Field(
+        default=[],
+        description='Schemes of sources that a version may name without its bytes: ["s3"]; '
+        "they are recorded and never opened.",
+    )
+    only_admins_register: bool = Field(
+        default=False, description="Whether registering takes the role admin."
+    )
+    open_metrics: bool = Field(
+        default=True, description="Whether /metrics answers without a token."
+    )
+    log: Literal["json", "text", "off"] | None = Field(
+        default=None,
+        description="The form of the log on standard output: json, text or off; "
+        "without it text on a terminal and json elsewhere.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="What is told: debug, info, warning or error."
+    )
+    log_paths: bool = Field(
+        default=False, description="Whether the log names paths, and with them models."
+    )
+    oidc_issuer: str | None = Field(
+        default=None,
+        description="The identity provider by which people sign in: https://login.example.com.",
+    )
+    oidc_client_id: str = Field(
+        default="", description="The client id that the identity provider gave this server."
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="Its secret, where the identity provider gave one."
+    )
+    oidc_trusted_issuers: list[str] = Field(
+        default=["https://token.actions.githubusercontent.com", "https://gitlab.com"],
+        description="Issuers of pipelines' tokens, as JSON; no other is ever contacted.",
+    )
+    oidc_first_admins: list[str] = Field(
+        default=[],
+        description="E-mail addresses or subjects that become admins when they first sign in, "
+        "as JSON.",
+    )
+    oidc_token_days: int = Field(
+        default=30, ge=1, le=366, description="Days for which signing in lasts."
+    )
+    oidc_insecure_loopback: bool = Field(
+        default=False, description="Whether an identity provider on this machine may use http."
     )

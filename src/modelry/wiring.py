@@ -17,20 +17,37 @@ from modelry.core.inspection import Inspection
 from modelry.core.model import Findings, Kind
 from modelry.core.ports import SourceFile
 from modelry.core.registry import Registry
+from modelry.core.repository import RegistryRepository
 from modelry.core.verbs.world import World
 from modelry.notebook import show_in_notebooks
 from modelry.settings import Settings
 from modelry.surroundings import LocalSurroundings, SystemClock
 
 
-def connect(uri: str | None = None, *, home: Path | None = None) -> Registry:
+def connect(uri: str | None = None, *, home: Path | None = None) -> RegistryRepository:
     """Open the registry that `uri` names, making an embedded one where there is none yet.
 
     Without a uri `$MODELRY_URI` decides, and without that the embedded
-    registry in `home` (`$MODELRY_HOME`, by default `~/.modelry`).
+    registry in `home` (`$MODELRY_HOME`, by default `~/.modelry`). An
+    `http://` or `https://` address is a server.
     """
     show_in_notebooks()
     settings = Settings()
+    folder = (home or settings.home).expanduser()
+    chosen = uri or settings.uri
+    if chosen is not None and "://" in chosen:
+        scheme = chosen.partition(":")[0].lower()
+        if scheme in plugins.names("remotes"):
+            token = settings.token.get_secret_value() if settings.token else None
+            remote: RegistryRepository = plugins.load("remotes", scheme)(
+                chosen, home=folder, token=token
+            )
+            return remote
+    return Registry(embedded(settings, uri, home=home))
+
+
+def embedded(settings: Settings, uri: str | None = None, *, home: Path | None = None) -> World:
+    """Wire a registry over a database and blobs that this process reaches itself."""
     folder = (home or settings.home).expanduser()
     chosen = uri or settings.uri or f"sqlite:///{folder / 'registry.db'}"
     scheme = chosen.partition(":")[0]
@@ -38,25 +55,25 @@ def connect(uri: str | None = None, *, home: Path | None = None) -> Registry:
         msg = f"{chosen!r} is not the address of a registry; write sqlite:///path.db or memory:"
         raise Unsupported(msg, uri=chosen)
     store = plugins.load("stores", scheme)(chosen)
-    place = settings.blobs or (_root(chosen).absolute() / "blobs").as_uri()
+    place = settings.blobs or (_root(chosen, folder).absolute() / "blobs").as_uri()
     blobs = plugins.load("blobs", place.partition(":")[0])(place)
-    return Registry(
-        World(
-            store=store,
-            blobs=blobs,
-            shelf=LocalShelf(folder / "use", blobs),
-            sources=LocalSources(),
-            inspection=_InstalledFormats(),
-            surroundings=LocalSurroundings(),
-            clock=SystemClock(),
-        )
+    return World(
+        store=store,
+        blobs=blobs,
+        shelf=LocalShelf(folder / "use", blobs),
+        sources=LocalSources(),
+        inspection=_InstalledFormats(),
+        surroundings=LocalSurroundings(),
+        clock=SystemClock(),
     )
 
 
-def _root(uri: str) -> Path:
+def _root(uri: str, home: Path) -> Path:
     """Answer the folder for blobs: beside a SQLite file, so that both can be moved together."""
     if uri.startswith("sqlite:///"):
         return Path(uri.removeprefix("sqlite:///")).expanduser().absolute().parent
+    if not uri.startswith("memory:"):
+        return home
     folder = tempfile.mkdtemp(prefix="modelry-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)

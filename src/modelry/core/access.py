@@ -72,6 +72,7 @@ class Actor:
     project: str | None = None
     cap: Role | None = None
     token: str | None = None
+    expires: int | None = None
 
     def role_in(self, project: str) -> Role | None:
         """Answer the role in a project (`EVERYWHERE`: in the registry itself), None for none."""

@@ -128,7 +128,14 @@ def authenticate(view: View, text: str, now: int) -> Actor:
     if token.expires is not None and token.expires <= now:
         msg = "this token has expired; make a new one (modelry token create)"
         raise Unauthenticated(msg, reason="expired")
-    return Actor(account.name, roles_of(view, account.name), token.project, token.role, token.id)
+    return Actor(
+        name=account.name,
+        roles=roles_of(view, account.name),
+        project=token.project,
+        cap=token.role,
+        token=token.id,
+        expires=token.expires,
+    )
 
 
 def refused() -> Unauthenticated:

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import TypeVar
 
-from modelry.core.access import Action
-from modelry.core.draft import Draft
-from modelry.core.model import ModelSummary, Stamp, Version
+from modelry.core.access import Action, Actor
+from modelry.core.draft import Draft, TagsInput, checked_tags
+from modelry.core.lifecycle import Lifecycle
+from modelry.core.model import Model, ModelSummary, Stamp, Version
 from modelry.core.names import check_project
+from modelry.core.ports import View
 from modelry.core.registry import Registry
-from modelry.core.verbs import enlist, listing
+from modelry.core.verbs import describe, enlist, listing, project
+from modelry.core.verbs.describe import Wording
 from modelry.core.verbs.enlist import Parts
 from modelry.core.verbs.listing import Leaf, Summary
+
+T = TypeVar("T")
 
 
 class Service(Registry):
     """A registry that acts for whoever sent a request."""
+
+    @property
+    def account(self) -> str:
+        """The account that this registry acts for."""
+        return self._world.actor.name
+
+    @property
+    def actor(self) -> Actor:
+        """Whoever this registry acts for."""
+        return self._world.actor
 
     def enlist(
         self, name: str, parts: Parts, draft: Draft, base: str | None = None, *, again: bool = False
@@ -28,6 +44,27 @@ class Service(Registry):
         ref = self._model(name, Action.REGISTER)
         base_ref = self._ref(base, Action.READ) if base else None
         return enlist.enlist(self._world, ref, parts, draft, base_ref, again=again)
+
+    def reword(self, ref: str, wording: Wording) -> None:
+        """Change the description and the tags of a version or a model in one change."""
+        named = self._ref(ref, Action.DESCRIBE)
+        describe.reword(self._world, named, wording)
+
+    def new_model(self, name: str, description: str, tags: TagsInput) -> Model:
+        """Make a model. Raises `Conflict` where it is there already."""
+        ref = self._model(name, Action.REGISTER)
+        checked = checked_tags(tags)
+        return describe.create_model(self._world, ref, description, checked, fresh=True)
+
+    def new_project(self, name: str) -> Lifecycle:
+        """Make a project. Raises `Conflict` where it is there already."""
+        self._whole(name)
+        return project.create_project(self._world, name, fresh=True)
+
+    def look(self, read: Callable[[View], T]) -> T:
+        """Read with a view of one moment."""
+        with self._world.store.read() as view:
+            return read(view)
 
     def among(self, digests: Collection[str]) -> frozenset[str]:
         """Answer which blobs need no upload: the caller may read a version that has them."""
@@ -52,9 +89,13 @@ class Service(Registry):
         key = check_project(project_name) if project_name else None
         return listing.summary(self._world, key)
 
-    def identify(self, uid: str) -> str:
-        """Answer the ref of the model or version whose opaque id is `uid`."""
-        return str(listing.identify(self._world, uid))
+    def identify_model(self, uid: str) -> str:
+        """Answer the name of the model whose opaque id is `uid`. Raises `NotFound`."""
+        return str(listing.identify_model(self._world, uid))
+
+    def identify_version(self, uid: str) -> str:
+        """Answer the ref of the version whose opaque id is `uid`. Raises `NotFound`."""
+        return str(listing.identify_version(self._world, uid))
 
     def stamps(self, versions: Collection[Version]) -> Mapping[str, Stamp]:
         """Answer by ref when versions last changed, and who approved them."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
-from modelry.core.errors import NotFound
+from modelry.core.errors import Conflict, NotFound
 from modelry.core.events import EventKind, model_chain, time_after
 from modelry.core.model import Model, Version
 from modelry.core.names import MAX_DESCRIPTION, Ref, check_text
@@ -23,14 +23,22 @@ from modelry.core.verbs.world import (
 )
 
 
-def create_model(world: World, ref: Ref, description: str, tags: Mapping[str, str]) -> Model:
-    """Make a model before it has a version. Answers the one that is there already."""
+def create_model(
+    world: World, ref: Ref, description: str, tags: Mapping[str, str], *, fresh: bool = False
+) -> Model:
+    """Make a model before it has a version. Answers the one that is there already.
+
+    With `fresh` one that is there already is a `Conflict`.
+    """
     check_text(description, "the description", MAX_DESCRIPTION)
 
     def change(unit: Unit) -> Model:
         lifecycle_of(unit, ref.project)
         existing = unit.model(ref.project, ref.name)
         refuse_tombstone(existing)
+        if existing is not None and fresh:
+            msg = f"there is a model {existing.full_name} already; choose another name"
+            raise Conflict(msg, model=existing.full_name)
         if existing is not None:
             return existing
         head = unit.head(model_chain(ref.project, ref.name))
@@ -44,29 +52,44 @@ def create_model(world: World, ref: Ref, description: str, tags: Mapping[str, st
     return once.change(world, change)
 
 
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What is to be said of a model or version; what is None stays as it is.
+
+    `tags` replaces all tags; then `add` sets some and `remove` takes some away.
+    """
+
+    description: str | None = None
+    tags: Mapping[str, str] | None = None
+    add: Mapping[str, str] = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+
+
 def tag(world: World, ref: Ref, tags: Mapping[str, str], remove: Iterable[str]) -> None:
     """Set and remove tags of a version, or of the model where `ref` names no version."""
-    gone = tuple(remove)
-
-    def change(unit: Unit) -> None:
-        noun = _noun(unit, ref)
-        absent = [name for name in gone if name not in noun.tags]
-        if absent:
-            msg = f"{_name(noun)} has no tag {absent[0]!r}"
-            raise NotFound(msg, tag=absent[0])
-        kept = {name: value for name, value in noun.tags.items() if name not in gone}
-        _write(world, unit, ref, noun, {**kept, **tags}, noun.description)
-
-    once.change(world, change)
+    reword(world, ref, Wording(add=tags, remove=tuple(remove)))
 
 
 def describe(world: World, ref: Ref, description: str) -> None:
     """Replace the description of a version, or of the model where `ref` names no version."""
-    check_text(description, "the description", MAX_DESCRIPTION)
+    reword(world, ref, Wording(description))
+
+
+def reword(world: World, ref: Ref, wording: Wording) -> None:
+    """Change what is said of a version, or of the model where `ref` names no version, at once."""
+    if wording.description is not None:
+        check_text(wording.description, "the description", MAX_DESCRIPTION)
 
     def change(unit: Unit) -> None:
         noun = _noun(unit, ref)
-        _write(world, unit, ref, noun, noun.tags, description)
+        absent = [name for name in wording.remove if name not in noun.tags]
+        if absent:
+            msg = f"{_name(noun)} has no tag {absent[0]!r}"
+            raise NotFound(msg, tag=absent[0])
+        before = noun.tags if wording.tags is None else wording.tags
+        kept = {name: value for name, value in before.items() if name not in wording.remove}
+        said = noun.description if wording.description is None else wording.description
+        _write(world, unit, ref, noun, {**kept, **wording.add}, said)
 
     once.change(world, change)
 

@@ -88,18 +88,28 @@ def stamps(view: View, versions: Collection[Version]) -> Mapping[str, Stamp]:
     return found
 
 
-def identify(world: World, uid: str) -> Ref:
-    """Answer the ref that an opaque id means. Raises `NotFound`, also where it is not for one."""
+def identify_model(world: World, uid: str) -> Ref:
+    """Answer the model that an opaque id means. Raises `NotFound`, also where it is not for one."""
     with world.store.read() as view:
-        model, version = view.find_model(uid), view.find_version(uid)
-    found = version or model
-    if found is not None and world.actor.may(Action.READ, found.project):
-        ref = Ref(found.project, found.name)
-        return ref.at(version.number) if version else ref
-    msg = f"there is no model or version with the id {uid!r}"
+        model = view.find_model(uid)
+    if model is not None and world.actor.may(Action.READ, model.project):
+        return Ref(model.project, model.name)
+    raise _unknown(world, "model", uid)
+
+
+def identify_version(world: World, uid: str) -> Ref:
+    """Answer the version that an opaque id means, likewise."""
+    with world.store.read() as view:
+        version = view.find_version(uid)
+    if version is not None and world.actor.may(Action.READ, version.project):
+        return Ref(version.project, version.name).at(version.number)
+    raise _unknown(world, "version", uid)
+
+
+def _unknown(world: World, noun: str, uid: str) -> NotFound:
     if world.actor.role_in(EVERYWHERE) is None:
-        deny(world, REGISTRY, "read by id", "is not a member", uid)
-    raise NotFound(msg, id=uid)
+        deny(world, REGISTRY, f"read a {noun} by id", "is not a member", uid)
+    return NotFound(f"there is no {noun} with the id {uid!r}", id=uid)
 
 
 def _skip(skip: int) -> int:

@@ -21,12 +21,18 @@ from modelry.core.verbs.world import World, lifecycle_of, record_alone
 _PAGE = 1000
 
 
-def create_project(world: World, name: str) -> Lifecycle:
-    """Make a project with the usual stages; answer the stages of one that is there."""
+def create_project(world: World, name: str, *, fresh: bool = False) -> Lifecycle:
+    """Make a project with the usual stages; answer the stages of one that is there.
+
+    With `fresh` one that is there already is a `Conflict`.
+    """
     key = check_project(name)
 
     def change(unit: Unit) -> Lifecycle:
         existing = unit.lifecycle(key)
+        if existing is not None and fresh:
+            msg = f"there is a project {key} already; choose another name"
+            raise Conflict(msg, project=key)
         if existing is not None:
             return existing
         now = world.clock.now()

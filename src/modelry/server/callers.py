@@ -1,0 +1,129 @@
+"""Who calls: from a token to an actor, remembered until anything about access changes."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Hashable
+from dataclasses import replace
+from pathlib import Path
+
+from modelry.core.access import Actor
+from modelry.core.accounts import access_stamp, authenticate
+from modelry.core.errors import NotFound, Unauthenticated
+from modelry.core.events import REGISTRY
+from modelry.core.model import Commit, Environment
+from modelry.core.ports import Source
+from modelry.core.verbs import tokens
+from modelry.core.verbs.permit import deny
+from modelry.core.verbs.world import World
+
+_MOST = 10_000
+_UNKNOWN = Environment("unknown", "unknown", {})
+
+
+class Callers:
+    """Knows the holders of tokens. Safe to share between threads.
+
+    What it remembers holds as long as nobody, in whatever process, changed
+    accounts, members or tokens: a revoked token opens nothing from then on.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._lock = threading.Lock()
+        self._known: dict[bytes, Actor] = {}
+        self._seen: tuple[Hashable, str] | None = None
+        self._used: dict[str, int] = {}
+
+    def actor(self, token: str | None, address: str = "", request: str = "") -> Actor:
+        """Answer who holds `token`. Raises `Unauthenticated`, and records that."""
+        now = self._world.clock.now()
+        try:
+            actor = self._remembered(token, now)
+        except Unauthenticated as refusal:
+            trace = {"address": address, "request": request}
+            nobody = replace(self._world, actor=Actor("anonymous"), trace=trace,
+                             surroundings=Told("anonymous"))  # fmt: skip
+            deny(nobody, REGISTRY, "sign in", refusal.message)
+            raise
+        self.used(actor.token, now)
+        return actor
+
+    def used(self, token_id: str | None, now: int) -> None:
+        """Note that a token was used."""
+        if token_id is not None:
+            self._used[token_id] = now
+
+    def _remembered(self, token: str | None, now: int) -> Actor:
+        if token is None:
+            msg = "this takes a token: sign in (modelry login) or set MODELRY_TOKEN"
+            raise Unauthenticated(msg)
+        key = hashlib.sha256(token.encode()).digest()
+        mark = self._world.store.generation()
+        seen = self._seen
+        if seen is None or seen[0] != mark:
+            self._look_again(mark)
+        actor = self._known.get(key)
+        if actor is None or (actor.expires is not None and actor.expires <= now):
+            with self._world.store.read() as view:
+                actor = authenticate(view, token, now)
+                stamp = access_stamp(view)
+            with self._lock:
+                if self._seen is not None and self._seen[1] == stamp:
+                    if len(self._known) >= _MOST:
+                        self._known.clear()
+                    self._known[key] = actor
+        return actor
+
+    def _look_again(self, mark: Hashable) -> None:
+        """Forget everybody where access changed since; `mark` was asked for before."""
+        with self._world.store.read() as view:
+            stamp = access_stamp(view)
+        with self._lock:
+            if self._seen is None or self._seen[1] != stamp:
+                self._known.clear()
+            self._seen = (mark, stamp)
+
+    def note_uses(self) -> None:
+        """Keep when tokens were last used; called now and then."""
+        used, self._used = self._used, {}
+        if used:
+            tokens.mark_used(self._world, used)
+
+
+class Told:
+    """What a caller says of itself, in place of what a process would find out."""
+
+    def __init__(
+        self, name: str, commit: Commit | None = None, environment: Environment | None = None
+    ) -> None:
+        self._name, self._commit, self._environment = name, commit, environment
+        self.notes: list[str] = []
+
+    def author(self) -> str:
+        """Answer the account."""
+        return self._name
+
+    def commit(self, path: Path | None) -> Commit | None:
+        """Answer the commit that the caller told of."""
+        del path
+        return self._commit
+
+    def warn(self, message: str, category: type[Warning]) -> None:
+        """Keep a note for the answer."""
+        del category
+        self.notes.append(message)
+
+    def environment(self) -> Environment:
+        """Answer the environment that the caller told of."""
+        return self._environment or _UNKNOWN
+
+
+class NoSources:
+    """A server opens no path that a caller names."""
+
+    def open(self, path: Path) -> Source:
+        """Refuse: nothing is there."""
+        msg = f"{path} is not a place of this server"
+        raise NotFound(msg)

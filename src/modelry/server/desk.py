@@ -1,0 +1,123 @@
+"""What every door of the server is given, and the way from a request to a verb."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from starlette.requests import Request
+
+from modelry.core.access import Actor
+from modelry.core.errors import Invalid
+from modelry.core.model import Commit, Environment
+from modelry.core.ports import View
+from modelry.core.service import Service
+from modelry.core.verbs.world import RequestKey, World
+from modelry.server.callers import Callers, Told
+from modelry.server.slips import Slips
+from modelry.server.streams import Threads
+from modelry.settings import ServerSettings
+
+T = TypeVar("T")
+_KEY = re.compile(r"[!-~]{1,128}", re.ASCII)
+_BEARER = "bearer "
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The registry of a server, its settings, who may call, and the threads that work."""
+
+    world: World
+    settings: ServerSettings
+    callers: Callers
+    threads: Threads
+    slips: Slips
+
+    def service(
+        self,
+        actor: Actor,
+        trace: Mapping[str, str],
+        *,
+        request: RequestKey | None = None,
+        guard: Callable[[View], None] | None = None,
+        told: Told | None = None,
+    ) -> Service:
+        """Answer the registry as `actor` sees it."""
+        return Service(
+            replace(
+                self.world,
+                actor=actor,
+                trace=dict(trace),
+                request=request,
+                guard=guard,
+                surroundings=told or Told(actor.name),
+            )
+        )
+
+
+def token_of(header: str | None) -> str | None:
+    """Answer the token of an `Authorization` header, None where there is none."""
+    if header is None or not header.lower().startswith(_BEARER):
+        return None
+    return header[len(_BEARER) :].strip()
+
+
+@dataclass(slots=True)
+class Call:
+    """One request: who asks, from where, and under which key."""
+
+    desk: Desk
+    request: Request
+    commit: Commit | None = None
+    environment: Environment | None = None
+    guard: Callable[[View], None] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def request_id(self) -> str:
+        """The id of this request."""
+        return str(getattr(self.request.state, "request_id", ""))
+
+    @property
+    def trace(self) -> dict[str, str]:
+        """What is recorded of where a change came from."""
+        client = self.request.client
+        return {"address": client.host if client else "", "request": self.request_id}
+
+    async def __call__(self, work: Callable[[Service], T]) -> T:
+        """Run `work` in a thread, as whoever sent this request."""
+        body = await self.request.body() if self.request.method != "GET" else b""
+        return await self.desk.threads.run(lambda: self._run(work, body))
+
+    def _run(self, work: Callable[[Service], T], body: bytes) -> T:
+        actor = self.actor()
+        told = Told(actor.name, self.commit, self.environment)
+        service = self.desk.service(
+            actor, self.trace, request=self._key(actor, body), guard=self.guard, told=told
+        )
+        answer = work(service)
+        self.notes = tuple(told.notes)
+        return answer
+
+    def actor(self) -> Actor:
+        """Answer who asks; reads the store where it is not known yet. Raises `Unauthenticated`."""
+        token = token_of(self.request.headers.get("authorization"))
+        trace = self.trace
+        actor = self.desk.callers.actor(token, trace["address"], trace["request"])
+        self.request.state.actor = actor.name
+        return actor
+
+    def _key(self, actor: Actor, body: bytes) -> RequestKey | None:
+        given = self.request.headers.get("idempotency-key")
+        if given is None or self.request.method == "GET":
+            return None
+        if not _KEY.fullmatch(given):
+            msg = "an Idempotency-Key is 1 to 128 visible ASCII characters"
+            raise Invalid(msg, field="Idempotency-Key")
+        url = self.request.url
+        asked = hashlib.sha256(f"{self.request.method} {url.path}?{url.query}\n".encode())
+        asked.update(body)
+        return RequestKey(f"{actor.name}/{given}", asked.hexdigest())

@@ -1,0 +1,1 @@
+"""Protocols, each a thin door: it translates and decides nothing."""

@@ -1,0 +1,147 @@
+"""Registered models: `/registry/models` (S4.9)."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+from fastapi import APIRouter, Path, Query
+from starlette.responses import Response
+
+from modelry.core.access import Action
+from modelry.core.draft import TagsInput
+from modelry.core.service import Service
+from modelry.server import answers
+from modelry.server.dialects.native import schemas
+from modelry.server.dialects.native.conditions import model_guard
+from modelry.server.dialects.native.doors import CallOf, door
+from modelry.server.dialects.native.places import model_name
+from modelry.server.dialects.native.versions import bodies
+from modelry.server.dialects.native.wording import wording
+
+router = APIRouter()
+TAGS = ("models",)
+
+ModelId = Annotated[
+    str, Path(description="An id, a name, or project/name.", examples=["credit-risk"])
+]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Skip = Annotated[int, Query(ge=0, le=1_000_000)]
+Cursor = Annotated[str | None, Query(max_length=2000)]
+Project = Annotated[str | None, Query(max_length=128, description="One project alone.")]
+Comment = Annotated[str, Query(max_length=8000)]
+
+
+@door(router, "POST", "/registry/models", "create_model", Action.REGISTER,
+      status=201, answers=schemas.ModelDocument, tags=TAGS)  # fmt: skip
+async def create_model(call: CallOf, body: schemas.CreateModel) -> Response:
+    """Make a registered model before its first version; 409 where it is there already."""
+    project = body.project or body.project_id
+    name = f"{project}/{body.name}" if project and "/" not in body.name else body.name
+    tags = cast("TagsInput", body.tags or {})
+    return await call(
+        lambda service: answers.of_model(service.new_model(name, body.description or "", tags), 201)
+    )
+
+
+@door(router, "PUT", "/registry/models", "ensure_model", Action.REGISTER,
+      answers=schemas.ModelDocument, tags=TAGS)  # fmt: skip
+async def ensure_model(
+    call: CallOf, body: schemas.EnsureModel, model: Annotated[str, Query(max_length=300)]
+) -> Response:
+    """Make a registered model; answers the one that is there already, as it is."""
+    tags = cast("TagsInput", body.tags or {})
+    return await call(
+        lambda service: answers.of_model(
+            service.create_model(model, description=body.description or "", tags=tags)
+        )
+    )
+
+
+@door(router, "GET", "/registry/models", "list_models", Action.READ,
+      answers=schemas.CountedPage, tags=TAGS)  # fmt: skip
+async def list_models(  # noqa: PLR0913 - the filters of a list
+    call: CallOf,
+    *,
+    project: Project = None,
+    project_id: Project = None,
+    search: Annotated[str, Query(max_length=200, description="In names, any letter case.")] = "",
+    skip: Skip = 0,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """List registered models by name, of every project that the caller may read."""
+    place = project or project_id
+
+    def read(service: Service) -> Response:
+        if cursor is not None:
+            page = service.models(place, limit=limit, cursor=cursor)
+            items = [answers.summary_body(each) for each in page.items]
+            return answers.answer(answers.page_body(items, page.next, limit=limit))
+        leaf = service.find_models(place, search, skip=skip, limit=limit)
+        items = [answers.summary_body(each) for each in leaf.items]
+        last = leaf.items[-1].model if leaf.items and skip + len(items) < leaf.total else None
+        following = f"{last.project}/{last.name}" if last and not search else None
+        body = answers.page_body(items, following, total=leaf.total, skip=skip, limit=limit)
+        return answers.answer(body)
+
+    return await call(read)
+
+
+@door(router, "GET", "/registry/models/summary", "get_summary", Action.READ,
+      answers=schemas.Counts, tags=TAGS)  # fmt: skip
+async def get_summary(call: CallOf, *, project: Project = None) -> Response:
+    """Count registered models and versions, and versions by stage."""
+
+    def read(service: Service) -> Response:
+        counted = service.summary(project)
+        return answers.answer(
+            {
+                "total_models": counted.models,
+                "total_versions": counted.versions,
+                "stages": dict(counted.stages),
+            }
+        )
+
+    return await call(read)
+
+
+@door(router, "GET", "/registry/models/{model_id:model}", "get_model", Action.READ,
+      answers=schemas.SummaryDocument, tags=TAGS)  # fmt: skip
+async def get_model(call: CallOf, model_id: ModelId) -> Response:
+    """Answer a model with its pointers and its latest hundred versions."""
+
+    def read(service: Service) -> Response:
+        name = model_name(service, model_id)
+        body = answers.summary_body(service.model(name))
+        page = service.versions(name, limit=100)
+        body["version_list"] = {"items": bodies(service, page.items), "next": page.next}
+        return answers.answer(body, etag=answers.etag_of_model(body))
+
+    return await call(read)
+
+
+@door(router, "PATCH", "/registry/models/{model_id:model}", "update_model", Action.DESCRIBE,
+      answers=schemas.ModelDocument, tags=TAGS)  # fmt: skip
+async def update_model(call: CallOf, model_id: ModelId, body: schemas.Describe) -> Response:
+    """Change the description and the tags of a model."""
+    call.guard = model_guard(call.request, model_id)
+
+    def change(service: Service) -> Response:
+        name = model_name(service, model_id)
+        service.reword(name, wording(body))
+        return answers.of_model(service.model(name).model)
+
+    return await call(change)
+
+
+@door(router, "DELETE", "/registry/models/{model_id:model}", "delete_model", Action.REMOVE,
+      status=204, tags=TAGS)  # fmt: skip
+async def delete_model(call: CallOf, model_id: ModelId, comment: Comment = "") -> Response:
+    """Delete a model; its name is not given out again, its history stays."""
+    call.guard = model_guard(call.request, model_id)
+
+    def change(service: Service) -> Response:
+        service.delete(model_name(service, model_id), comment=comment)
+        return answers.nothing()
+
+    return await call(change)

@@ -1,0 +1,212 @@
+"""The hot doors: a version by ref, stage, alias or number, answered from memory.
+
+What is remembered is a whole answer, for one token and one address. It is
+given only while the store says that nothing was committed since it was read
+(`Store.generation`), by whatever process. So an acknowledged promotion is seen
+by the next request, everywhere, and there is no time for which an answer may
+be stale.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from modelry.core.errors import RegistryError
+from modelry.core.ports import Store
+from modelry.core.service import Service
+from modelry.server import answers
+from modelry.server.desk import Call, Desk
+from modelry.server.dialects.native.places import is_id, model_name
+from modelry.server.dialects.native.versions import body_of
+from modelry.server.edge import SECURITY
+from modelry.server.problems import problem
+
+_MOST = 20_000
+_RESOLVE = "/registry/resolve"
+_MODELS = "/registry/models/"
+_HEADERS = [(name.lower().encode(), value.encode()) for name, value in SECURITY.items()]
+
+Key = tuple[bytes, bytes, bytes]
+Find = Callable[[Service], str]
+
+
+@dataclass(slots=True)
+class _Remembered:
+    body: bytes
+    etag: bytes
+    headers: list[tuple[bytes, bytes]]
+    actor: str
+    token: str | None
+    expires: int | None
+    route: str
+
+
+class Marks:
+    """Asks the store for its mark, once for all requests that came before the question."""
+
+    def __init__(
+        self, store: Store, run: Callable[[Callable[[], Hashable]], Awaitable[Hashable]]
+    ) -> None:
+        self._store, self._run = store, run
+        self._peek: Callable[[], Hashable] | None = getattr(store, "peek", None)
+        self._asking: asyncio.Future[Hashable] | None = None
+        self._next: asyncio.Future[Hashable] | None = None
+
+    def peek(self) -> Hashable:
+        """Answer the mark where that takes no waiting, else None."""
+        return self._peek() if self._peek is not None else None
+
+    async def mark(self) -> Hashable:
+        """Answer a mark that is not older than this call."""
+        if self._asking is None:
+            self._asking = asyncio.ensure_future(self._ask())
+            return await asyncio.shield(self._asking)
+        if self._next is None:  # the question under way may be older than this call
+            self._next = asyncio.ensure_future(self._after(self._asking))
+        return await asyncio.shield(self._next)
+
+    async def _ask(self) -> Hashable:
+        try:
+            return await self._run(self._store.generation)
+        finally:
+            self._asking = None
+
+    async def _after(self, before: asyncio.Future[Hashable]) -> Hashable:
+        await asyncio.wait([before])
+        self._asking, self._next = self._next, None
+        return await self._ask()
+
+
+class HotDoors:
+    """Answers what it remembers; everything else goes on to the app."""
+
+    def __init__(self, app: ASGIApp, desk: Desk) -> None:
+        self._app, self._desk = app, desk
+        self._marks = Marks(desk.world.store, desk.threads.run)
+        self._known: dict[Key, _Remembered] = {}
+        self._at: Hashable = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer from memory, or look and remember, or pass on."""
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        path: str = scope["path"]
+        if not path.startswith("/registry/"):
+            await self._app(scope, receive, send)
+            return
+        token = seen = b""
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                token = value
+            elif name == b"if-none-match":
+                seen = value
+        key = (scope["path"].encode(), scope["query_string"], token)
+        if key in self._known:
+            found = await self._still(key)
+            if found is not None:
+                await _send(found, seen, scope, send)
+                return
+        route = _route(scope)
+        if route is None:
+            await self._app(scope, receive, send)
+            return
+        await self._look(key, route, seen, scope, receive, send)
+
+    async def _still(self, key: Key) -> _Remembered | None:
+        """Answer what is remembered for `key`, where it holds now."""
+        mark = self._marks.peek()
+        if mark is None:
+            mark = await self._marks.mark()
+        if mark != self._at:
+            self._known.clear()
+            self._at = mark
+            return None
+        found = self._known.get(key)
+        if found is None:
+            return None
+        now = self._desk.world.clock.now()
+        if found.expires is not None and found.expires <= now:
+            return None
+        self._desk.callers.used(found.token, now)
+        return found
+
+    async def _look(  # noqa: PLR0913 - an ASGI call, and what is known of it
+        self, key: Key, route: tuple[str, Find], seen: bytes,
+        scope: Scope, receive: Receive, send: Send,
+    ) -> None:  # fmt: skip
+        call = Call(self._desk, Request(scope, receive))
+        name, find = route
+        try:
+            mark, found = await self._desk.threads.run(lambda: self._read(call, name, find))
+        except RegistryError as refusal:
+            scope["state"]["route"] = name
+            await problem(refusal, call.request_id)(scope, receive, send)
+            return
+        if mark == self._at:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            self._known[key] = found
+        elif not self._known:
+            self._at = mark
+            self._known[key] = found
+        await _send(found, seen, scope, send)
+
+    def _read(self, call: Call, name: str, find: Find) -> tuple[Hashable, _Remembered]:
+        mark = self._desk.world.store.generation()
+        actor = call.actor()
+        service = self._desk.service(actor, call.trace)
+        response = answers.of_version(body_of(service, service.resolve(find(service))))
+        etag = response.headers["etag"].encode()
+        headers = [*response.raw_headers, *_HEADERS]
+        return mark, _Remembered(
+            bytes(response.body), etag, headers, actor.name, actor.token, actor.expires, name
+        )
+
+
+async def _send(found: _Remembered, seen: bytes, scope: Scope, send: Send) -> None:
+    state = scope["state"]
+    state["actor"], state["route"] = found.actor, found.route
+    if seen and found.etag in seen:
+        headers = [(b"etag", found.etag), *_HEADERS]
+        await send({"type": "http.response.start", "status": 304, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": found.headers})
+    await send({"type": "http.response.body", "body": found.body})
+
+
+def _route(scope: Scope) -> tuple[str, Find] | None:
+    """Read which version a path names, None where it is another door."""
+    path: str = scope["path"]
+    if path == _RESOLVE:
+        ref = _only(scope["query_string"], "ref")
+        return (path, lambda _: ref) if ref else None
+    if not path.startswith(_MODELS):
+        return None
+    parts = path[len(_MODELS) :].split("/")
+    if len(parts) == 3 and parts[0] == "stages" and parts[2] == "latest":  # noqa: PLR2004
+        return None
+    if len(parts) in {3, 4} and parts[-2] == "versions" and parts[0] != "versions":
+        place, version = "/".join(parts[:-2]), parts[-1]
+        if all(parts) and len(version) <= 128 and not is_id(version):  # noqa: PLR2004 - as the door
+            name = f"{_MODELS}{{model_id}}/versions/{{version}}"
+            return name, lambda service: f"{model_name(service, place)}:{version}"
+    return None
+
+
+def _only(query: bytes, name: str) -> str | None:
+    """Answer the one parameter of a query; None where there is another, or none."""
+    try:
+        pairs = parse_qsl(query.decode("ascii"), strict_parsing=True, keep_blank_values=True)
+    except (UnicodeDecodeError, ValueError):
+        return None
+    if len(pairs) != 1 or pairs[0][0] != name or not 0 < len(pairs[0][1]) <= 600:  # noqa: PLR2004
+        return None
+    return pairs[0][1]

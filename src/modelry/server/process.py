@@ -1,0 +1,89 @@
+"""The processes of a server: one, or several that share a socket."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Mapping
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.supervisors import Multiprocess
+
+from modelry.server.app import make_app
+from modelry.server.first import first_admin
+from modelry.settings import ServerSettings
+from modelry.wiring import embedded
+
+GRACE_SECONDS = 30
+"""How long a stopping server lets running requests go on; uploads go on after it."""
+
+
+def serve(given: Mapping[str, str]) -> None:
+    """Serve until told to stop; `given` are settings that outrank the environment."""
+    os.environ.update({f"MODELRY_{name.upper()}": value for name, value in given.items()})
+    settings = ServerSettings()
+    world = embedded(settings)
+    secret = first_admin(world)
+    world.store.close()
+    if secret is not None:
+        _say(f"admin token: {secret}")
+        _say("it is shown this once; keep it, or make others with: modelry token create")
+    config = uvicorn.Config(
+        "modelry.server.process:app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        proxy_headers=True,
+        forwarded_allow_ips=settings.trusted_proxies,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        h11_max_incomplete_event_size=65_536,
+        lifespan="on",
+    )
+    listening = _listen(settings)
+    _say(f"modelry is serving at {_address(settings, listening)}")
+    if settings.workers == 1:
+        uvicorn.Server(config).run(sockets=[listening])
+    else:
+        Multiprocess(config, sockets=[listening]).run()
+
+
+def app() -> ASGIApp:
+    """Build the app of this process from its environment."""
+    settings = ServerSettings()
+    return make_app(embedded(settings), settings)
+
+
+def _listen(settings: ServerSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        listening.close()
+        from modelry.core.errors import Unavailable
+
+        msg = (
+            f"the server cannot listen at {settings.host}:{settings.port} ({error.strerror}); "
+            "choose another --port"
+        )
+        raise Unavailable(msg) from error
+    listening.listen(2048)
+    listening.set_inheritable(True)
+    return listening
+
+
+def _address(settings: ServerSettings, listening: socket.socket) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{listening.getsockname()[1]}"
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

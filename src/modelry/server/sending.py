@@ -1,0 +1,100 @@
+"""Bytes on their way out: ranges of a blob, read ahead by a thread while the last piece leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+from typing import BinaryIO
+from urllib.parse import quote
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from modelry.core.errors import Corrupt, Invalid
+from modelry.server.streams import Threads
+
+PIECE = 1024 * 1024
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+
+
+def range_of(header: str | None, size: int) -> tuple[int, int] | None:
+    """Answer the first byte and the one after the last that a `Range` asks for.
+
+    None means everything (RFC 9110, 14.2). Several ranges are refused: they
+    cost much and nobody here needs them. Raises `Invalid`.
+    """
+    if header is None:
+        return None
+    match = _RANGE.fullmatch(header.strip())
+    if match and (match[1] or match[2]):
+        start = int(match[1]) if match[1] else max(0, size - int(match[2]))
+        end = min(int(match[2]) + 1, size) if match[1] and match[2] else size
+        if start < end:
+            return start, end
+    msg = f"{header!r} is not one range of these {size} bytes; write bytes=FIRST-LAST"
+    raise Invalid(msg, reason="range", size=size)
+
+
+def headers_of(path: str, sha256: str, size: int) -> dict[str, str]:
+    """Answer the headers of a file: its digest is its entity tag (RFC 9110, RFC 9530)."""
+    name = path.rpartition("/")[2]
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)
+    digest = base64.b64encode(bytes.fromhex(sha256)).decode()
+    return {
+        "ETag": f'"{sha256}"',
+        "Accept-Ranges": "bytes",
+        "Content-Length": str(size),
+        "Content-Type": "application/octet-stream",
+        "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}",
+        "Repr-Digest": f"sha-256=:{digest}:",
+        "Cache-Control": "private, max-age=31536000, immutable",
+    }
+
+
+class BlobResponse(Response):
+    """Sends a part of an open blob. A client that goes away costs nothing more."""
+
+    def __init__(
+        self,
+        blob: BinaryIO,
+        part: tuple[int, int],
+        status: int,
+        headers: dict[str, str],
+        threads: Threads,
+    ) -> None:
+        super().__init__(None, status)
+        self.raw_headers = [(k.lower().encode(), v.encode("latin-1")) for k, v in headers.items()]
+        self._blob, self._part, self._threads = blob, part, threads
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the headers and the bytes."""
+        del scope, receive
+        start, end = self._part
+        try:
+            await send({"type": "http.response.start", "status": self.status_code,
+                        "headers": self.raw_headers})  # fmt: skip
+            left = end - start
+            reading = asyncio.ensure_future(self._read(start, min(PIECE, left)))
+            while left:
+                piece = await reading
+                left -= len(piece)
+                if left:
+                    reading = asyncio.ensure_future(self._read(None, min(PIECE, left)))
+                await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
+            if start == end:
+                await send({"type": "http.response.body", "body": b""})
+        finally:
+            await asyncio.shield(self._threads.move(self._blob.close))
+
+    async def _read(self, seek: int | None, count: int) -> bytes:
+        def read() -> bytes:
+            if seek is not None:
+                self._blob.seek(seek)
+            data = self._blob.read(count)
+            if len(data) != count:
+                msg = "a stored blob ended early; run modelry verify"
+                raise Corrupt(msg)
+            return data
+
+        return await self._threads.move(read)

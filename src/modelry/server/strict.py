@@ -1,0 +1,75 @@
+"""JSON bodies that say one thing only, of a bounded size, read without waiting for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
+
+from modelry.core.errors import Invalid
+from modelry.core.strict_json import loads
+from modelry.settings import ServerSettings
+
+
+class StrictRequest(Request):
+    """Refuses what two parsers could read differently, before any of it is believed."""
+
+    async def body(self) -> bytes:
+        """Read the body, at most as many bytes as the settings allow."""
+        if not hasattr(self, "_body"):
+            settings: ServerSettings = self.app.state.desk.settings
+            self._body = await self._read(settings.max_body, settings.idle_seconds)
+        return self._body
+
+    async def _read(self, limit: int, idle: float) -> bytes:
+        length = self.headers.get("content-length", "0")
+        if length.isdigit() and int(length) > limit:
+            raise _too_large(limit)
+        parts: list[bytes] = []
+        size = 0
+        stream = self.stream().__aiter__()
+        while True:
+            try:
+                part = await asyncio.wait_for(anext(stream), idle)
+            except StopAsyncIteration:
+                return b"".join(parts)
+            except TimeoutError as error:
+                msg = f"the rest of the body did not come for {idle:.0f} seconds"
+                raise Invalid(msg, reason="idle") from error
+            size += len(part)
+            if size > limit:
+                raise _too_large(limit)
+            parts.append(part)
+
+    async def json(self) -> Any:  # noqa: ANN401 - what Starlette declares
+        """Parse the body: no duplicate keys, NaN, endless numbers or deep nesting."""
+        try:
+            return loads(await self.body(), "the body")
+        except Invalid as error:
+            error.facts["reason"] = "unreadable"
+            raise
+
+
+class StrictRoute(APIRoute):
+    """A route whose JSON is read strictly."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Hand a strict request to the endpoint."""
+        handle = super().get_route_handler()
+
+        async def strictly(request: Request) -> Response:
+            try:
+                return await handle(StrictRequest(request.scope, request.receive))
+            except ClientDisconnect:
+                return Response(status_code=400)  # nobody is there to read it
+
+        return strictly
+
+
+def _too_large(limit: int) -> Invalid:
+    msg = f"the body has more than {limit} bytes; send less, or files as uploads"
+    return Invalid(msg, reason="too_large", limit=limit)
