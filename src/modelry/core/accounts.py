@@ -11,14 +11,15 @@ import hmac
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from modelry.core.access import EVERYWHERE, Actor, Role, check_role
 from modelry.core.errors import Invalid, Unauthenticated
 from modelry.core.names import check_project
 from modelry.core.ports import Unit, View
-from modelry.core.strict_json import Json
+from modelry.core.sealing import sha256_of
+from modelry.core.strict_json import Json, dumps
 
 ACCOUNT = "account"
 MEMBER = "member"
@@ -209,6 +210,11 @@ def token_body(token: Token) -> dict[str, Json]:
         "created": token.created, "expires": token.expires, "project": token.project,
         "role": None if token.role is None else str(token.role), "used": token.used,
     }  # fmt: skip
+
+
+def seal_of(token: Token) -> str:
+    """Answer the sha256 of all that never changes about a token, its digest included."""
+    return sha256_of(dumps(token_body(replace(token, used=None))))
 
 
 def publisher_of(project: str, identity: str, body: Mapping[str, Json]) -> Publisher:

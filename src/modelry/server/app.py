@@ -34,6 +34,7 @@ from modelry.server.dialects.native import (
     versions,
 )
 from modelry.server.edge import Edge
+from modelry.server.figures import figures_route
 from modelry.server.health import health_routes
 from modelry.server.hot import HotDoors
 from modelry.server.problems import problem
@@ -68,9 +69,14 @@ def desk_of(world: World, settings: ServerSettings) -> Desk:
 def make_app(world: World, settings: ServerSettings) -> ASGIApp:
     """Build the app. Raises `Unguarded` where a route does not say who may come in."""
     desk = desk_of(world, settings)
-    app = native_app(desk, *signin_routes(sign_in(settings), _as_itself(desk), desk.threads.run))
-    told = TelemetrySettings(log=settings.log, level=settings.log_level, paths=settings.log_paths)
-    return Telemetry(Edge(HotDoors(app, desk), settings), told)
+    signing_in = signin_routes(sign_in(settings), _as_itself(desk), desk.threads.run)
+    app = native_app(desk, *signing_in, figures_route(desk))
+    return Telemetry(HotDoors(Edge(app, settings), desk), telemetry(settings))
+
+
+def telemetry(settings: ServerSettings) -> TelemetrySettings:
+    """Answer how much the server says of itself."""
+    return TelemetrySettings(log=settings.log, level=settings.log_level, paths=settings.log_paths)
 
 
 def _as_itself(desk: Desk) -> Callable[[Request], World]:

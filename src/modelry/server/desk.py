@@ -46,16 +46,13 @@ class Desk:
         told: Told | None = None,
     ) -> Service:
         """Answer the registry as `actor` sees it."""
-        return Service(
-            replace(
-                self.world,
-                actor=actor,
-                trace=dict(trace),
-                request=request,
-                guard=guard,
-                surroundings=told or Told(actor.name),
-            )
-        )
+        world = self.world_of(actor, trace, told)
+        return Service(replace(world, request=request, guard=guard))
+
+    def world_of(self, actor: Actor, trace: Mapping[str, str], told: Told | None = None) -> World:
+        """Answer the world on whose behalf `actor` works."""
+        surroundings = told or Told(actor.name)
+        return replace(self.world, actor=actor, trace=dict(trace), surroundings=surroundings)
 
 
 def token_of(header: str | None) -> str | None:

@@ -47,14 +47,15 @@ class Edge:
             await send(message)
 
         try:
-            self._look(scope)
+            self.look(scope)
         except RegistryError as refusal:
             request = str(scope.get("state", {}).get("request_id", ""))
             await problem(refusal, request)(scope, receive, with_headers)
             return
         await self._app(scope, receive, with_headers)
 
-    def _look(self, scope: Scope) -> None:
+    def look(self, scope: Scope) -> None:
+        """Raise for a request that was sent to another name, or by a foreign page."""
         host = origin = ""
         authorized = False
         for name, value in scope["headers"]:

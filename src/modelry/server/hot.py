@@ -9,22 +9,21 @@ be stale.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from modelry.core.errors import RegistryError
-from modelry.core.ports import Store
 from modelry.core.service import Service
 from modelry.server import answers
 from modelry.server.desk import Call, Desk
 from modelry.server.dialects.native.places import is_id, model_name
 from modelry.server.dialects.native.versions import body_of
-from modelry.server.edge import SECURITY
+from modelry.server.edge import SECURITY, Edge
+from modelry.server.marks import Marks
 from modelry.server.problems import problem
 
 _MOST = 20_000
@@ -32,7 +31,7 @@ _RESOLVE = "/registry/resolve"
 _MODELS = "/registry/models/"
 _HEADERS = [(name.lower().encode(), value.encode()) for name, value in SECURITY.items()]
 
-Key = tuple[bytes, bytes, bytes]
+Key = tuple[bytes, bytes, bytes, bytes]
 Find = Callable[[Service], str]
 
 
@@ -47,47 +46,11 @@ class _Remembered:
     route: str
 
 
-class Marks:
-    """Asks the store for its mark, once for all requests that came before the question."""
-
-    def __init__(
-        self, store: Store, run: Callable[[Callable[[], Hashable]], Awaitable[Hashable]]
-    ) -> None:
-        self._store, self._run = store, run
-        self._peek: Callable[[], Hashable] | None = getattr(store, "peek", None)
-        self._asking: asyncio.Future[Hashable] | None = None
-        self._next: asyncio.Future[Hashable] | None = None
-
-    def peek(self) -> Hashable:
-        """Answer the mark where that takes no waiting, else None."""
-        return self._peek() if self._peek is not None else None
-
-    async def mark(self) -> Hashable:
-        """Answer a mark that is not older than this call."""
-        if self._asking is None:
-            self._asking = asyncio.ensure_future(self._ask())
-            return await asyncio.shield(self._asking)
-        if self._next is None:  # the question under way may be older than this call
-            self._next = asyncio.ensure_future(self._after(self._asking))
-        return await asyncio.shield(self._next)
-
-    async def _ask(self) -> Hashable:
-        try:
-            return await self._run(self._store.generation)
-        finally:
-            self._asking = None
-
-    async def _after(self, before: asyncio.Future[Hashable]) -> Hashable:
-        await asyncio.wait([before])
-        self._asking, self._next = self._next, None
-        return await self._ask()
-
-
 class HotDoors:
-    """Answers what it remembers; everything else goes on to the app."""
+    """Answers what it remembers; everything else goes on to the edge and the app behind it."""
 
-    def __init__(self, app: ASGIApp, desk: Desk) -> None:
-        self._app, self._desk = app, desk
+    def __init__(self, edge: Edge, desk: Desk) -> None:
+        self._app, self._desk = edge, desk
         self._marks = Marks(desk.world.store, desk.threads.run)
         self._known: dict[Key, _Remembered] = {}
         self._at: Hashable = None
@@ -97,17 +60,15 @@ class HotDoors:
         if scope["type"] != "http" or scope["method"] != "GET":
             await self._app(scope, receive, send)
             return
-        path: str = scope["path"]
-        if not path.startswith("/registry/"):
-            await self._app(scope, receive, send)
-            return
-        token = seen = b""
+        token = seen = host = b""
         for name, value in scope["headers"]:
             if name == b"authorization":
                 token = value
+            elif name == b"host":
+                host = value
             elif name == b"if-none-match":
                 seen = value
-        key = (scope["path"].encode(), scope["query_string"], token)
+        key = (scope["raw_path"], scope["query_string"], token, host)
         if key in self._known:
             found = await self._still(key)
             if found is not None:
@@ -123,7 +84,10 @@ class HotDoors:
         """Answer what is remembered for `key`, where it holds now."""
         mark = self._marks.peek()
         if mark is None:
-            mark = await self._marks.mark()
+            try:
+                mark = await self._marks.mark()
+            except RegistryError:
+                return None  # the store is away: looking again says so
         if mark != self._at:
             self._known.clear()
             self._at = mark
@@ -144,10 +108,13 @@ class HotDoors:
         call = Call(self._desk, Request(scope, receive))
         name, find = route
         try:
+            self._app.look(scope)
             mark, found = await self._desk.threads.run(lambda: self._read(call, name, find))
         except RegistryError as refusal:
             scope["state"]["route"] = name
-            await problem(refusal, call.request_id)(scope, receive, send)
+            response = problem(refusal, call.request_id)
+            response.raw_headers.extend(_HEADERS)
+            await response(scope, receive, send)
             return
         if mark == self._at:
             if len(self._known) >= _MOST:

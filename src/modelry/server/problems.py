@@ -44,6 +44,7 @@ _BY_REASON = {
     "idle": 408,
     "host": 421,
     "media_type": 415,
+    "method": 405,
 }
 """A fact `reason` that says more than the class of the refusal."""
 

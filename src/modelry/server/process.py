@@ -11,8 +11,11 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
-from modelry.server.app import make_app
+from modelry.core.errors import Unavailable
+from modelry.server.app import make_app, telemetry
 from modelry.server.first import first_admin
+from modelry.server.telemetry.logs import configure
+from modelry.server.telemetry.workers import shared_metrics
 from modelry.settings import ServerSettings
 from modelry.wiring import embedded
 
@@ -49,13 +52,15 @@ def serve(given: Mapping[str, str]) -> None:
     _say(f"modelry is serving at {_address(settings, listening)}")
     if settings.workers == 1:
         uvicorn.Server(config).run(sockets=[listening])
-    else:
+        return
+    with shared_metrics(settings.workers):
         Multiprocess(config, sockets=[listening]).run()
 
 
 def app() -> ASGIApp:
     """Build the app of this process from its environment."""
     settings = ServerSettings()
+    configure(telemetry(settings))
     return make_app(embedded(settings), settings)
 
 
@@ -67,8 +72,6 @@ def _listen(settings: ServerSettings) -> socket.socket:
         listening.bind((settings.host, settings.port))
     except OSError as error:
         listening.close()
-        from modelry.core.errors import Unavailable
-
         msg = (
             f"the server cannot listen at {settings.host}:{settings.port} ({error.strerror}); "
             "choose another --port"

@@ -8,7 +8,10 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 
 from modelry.core.errors import Invalid
 from modelry.core.strict_json import loads
@@ -56,6 +59,19 @@ class StrictRequest(Request):
 
 class StrictRoute(APIRoute):
     """A route whose JSON is read strictly."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse another method, naming those of every route at this address (RFC 9110, 15.5.6)."""
+        if self.methods and scope["method"] not in self.methods:
+            found = [
+                methods
+                for route in scope["app"].routes
+                if (methods := getattr(route, "methods", None))
+                and route.matches(scope)[0] is not Match.NONE
+            ]
+            allowed = ", ".join(sorted(set().union(*found)))
+            raise HTTPException(405, "another method goes here", {"Allow": allowed})
+        await super().handle(scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Hand a strict request to the endpoint."""

@@ -102,14 +102,19 @@ def _refuse_unowned(world: World, view: View, parts: Parts) -> None:
     others = {file.sha256: file for file in parts.files if file.sha256 not in parts.uploaded}
     lacking = others.keys() - view.named(others, world.actor.scope)
     if lacking:
-        file = min((others[sha256] for sha256 in lacking), key=lambda each: each.path)
-        msg = f"the bytes of {file.path!r} (sha256:{file.sha256}) are not here; upload them first"
-        raise NotFound(msg, path=file.path, sha256=file.sha256)
+        raise _absent(min((others[sha256] for sha256 in lacking), key=lambda each: each.path))
     for file in parts.files:
         stored = world.blobs.size(file.sha256)
+        if stored is None:
+            raise _absent(file)
         if stored != file.size:
             msg = f"{file.path!r} has {stored} bytes in the store, not {file.size}"
             raise Invalid(msg, path=file.path, size=file.size)
+
+
+def _absent(file: File) -> NotFound:
+    msg = f"the bytes of {file.path!r} (sha256:{file.sha256}) are not here; upload them first"
+    return NotFound(msg, path=file.path, sha256=file.sha256)
 
 
 def among(world: World, digests: Collection[str]) -> frozenset[str]:

@@ -12,7 +12,7 @@ from modelry.core.model import Page
 from modelry.core.strict_json import dumps, loads
 from modelry.core.verbs.look import page_limit
 from modelry.core.verbs.permit import readable, shown
-from modelry.core.verbs.world import World
+from modelry.core.verbs.world import World, lifecycle_of
 
 
 def log(
@@ -20,9 +20,11 @@ def log(
 ) -> Page[Event]:
     """List events of every chain, latest first; where a request came from is for admins."""
     scope = readable(world, project)
-    projects = None if scope is None else frozenset(scope)
+    projects = wanted.projects if scope is None else frozenset(scope) & (wanted.projects or scope)
     before = _read(cursor)
     with world.store.read() as view:
+        if project is not None:
+            lifecycle_of(view, project)
         found = view.log(replace(wanted, projects=projects), before, page_limit(limit) + 1)
     last = found[limit - 1] if len(found) > limit else None
     return Page(tuple(shown(world, each) for each in found[:limit]), _write(last) if last else None)

@@ -80,12 +80,11 @@ def page_limit(limit: int) -> int:
 
 def models(world: World, project: str | None, limit: int, cursor: str | None) -> Page[ModelSummary]:
     """List living models by name."""
+    scope = readable(world, project)
     with world.store.read() as view:
         if project is not None:
             lifecycle_of(view, project)
-        found = view.models(
-            None if project is None else {project}, cursor or "", page_limit(limit) + 1
-        )
+        found = view.models(scope, cursor or "", page_limit(limit) + 1)
     more = len(found) > limit
     last = found[limit - 1].model if more else None
     return Page(tuple(found[:limit]), f"{last.project}/{last.name}" if last else None)

@@ -44,11 +44,12 @@ def create_account(
         if existing is not None:
             msg = f"there is an account {key} already, of another kind or person; choose a name"
             raise Conflict(msg, account=key)
-        account = Account(key, kind, world.clock.now(), None, subject)
+        now = world.clock.now()
+        account = Account(key, kind, now, None, subject)
         unit.keep(ACCOUNT, key, account_body(account))
         touch(unit)
         body: dict[str, Json] = {"account": key, "kind": kind, "subject": subject}
-        record_alone(world, unit, REGISTRY, EventKind.ACCOUNT_CREATED, None, body)
+        record_alone(world, unit, REGISTRY, EventKind.ACCOUNT_CREATED, None, body, now)
         return account
 
     return world.store.change(change)

@@ -12,6 +12,9 @@ from modelry.core.ports import Unit
 from modelry.core.strict_json import Json
 from modelry.core.verbs.world import World, no_project, record_alone
 
+_MOST = 200
+"""Characters that are kept of a name that was refused."""
+
 
 def permit(world: World, action: Action, project: str, what: str = "") -> None:
     """Let the actor do `action` in `project`, or record the denial and raise.
@@ -42,23 +45,43 @@ def readable(world: World, project: str | None) -> Collection[str] | None:
     return world.actor.scope
 
 
-def deny(world: World, chain: str, asked: str, reason: str, what: str = "") -> None:
-    """Record a denial; of a caller who is denied all the time, only so many."""
+def deny(  # noqa: PLR0913 - a denial has this many facts
+    world: World,
+    chain: str,
+    asked: str,
+    reason: str,
+    what: str = "",
+    number: int | None = None,
+    **facts: Json,
+) -> None:
+    """Record a denial; of a caller who is denied all the time, only so many.
+
+    What was asked of a project that is not there is recorded with the registry.
+    """
     now = world.clock.now()
     caller = f"{world.actor.name}\n{world.trace.get('address', '')}"
     unrecorded = world.denials.admit(caller, now)
     if unrecorded is None:
         return
-    body: dict[str, Json] = {"asked": str(asked), "reason": reason}
+    body: dict[str, Json] = {"asked": str(asked), "reason": reason, **facts}
     if what:
-        body["what"] = what
+        body["what"] = _plain(what)
     if unrecorded:
         body["unrecorded"] = unrecorded
 
     def change(unit: Unit) -> None:
-        record_alone(world, unit, chain, EventKind.DENIED, None, body, now)
+        known = unit.lifecycle(project_of(chain)) is not None
+        where = chain if known else REGISTRY
+        record_alone(world, unit, where, EventKind.DENIED, number, body, now)
 
     world.store.change(change)
+
+
+def _plain(text: str) -> str:
+    """Answer the beginning of a text that nobody checked, without what cannot be seen."""
+    return "".join(
+        each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text[:_MOST]
+    )
 
 
 def shown(world: World, event: Event) -> Event:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from modelry.core.errors import Conflict, Denied, Invalid
-from modelry.core.events import EventKind
+from modelry.core.events import EventKind, model_chain
 from modelry.core.lifecycle import Lifecycle, Plan, Standing, displacement, judge, plan
 from modelry.core.model import Model, Move, Version
 from modelry.core.names import MAX_TEXT, Ref, check_text
 from modelry.core.ports import Unit, View
 from modelry.core.strict_json import Json
 from modelry.core.verbs import once
+from modelry.core.verbs.permit import deny
 from modelry.core.verbs.world import (
     World,
     exact,
@@ -45,12 +46,8 @@ def promote(  # noqa: PLR0913 - what, where to, why, and under which conditions
 def _record_denial(world: World, ref: Ref, denial: Denied) -> None:
     """Keep who was denied what: the one trace that a refusal leaves."""
     number, stage = int(str(denial.facts["number"])), str(denial.facts["stage"])
-    body: dict[str, Json] = {"asked": "promote", "to": stage, "reason": denial.message}
-
-    def change(unit: Unit) -> None:
-        record(world, unit, living_model(unit, ref), EventKind.DENIED, number, body)
-
-    world.store.change(change)
+    chain = model_chain(ref.project, ref.name)
+    deny(world, chain, "promote", denial.message, number=number, to=stage)
 
 
 def _promote(  # noqa: PLR0913 - the same facts, inside the change

@@ -34,7 +34,10 @@ def trust_publisher(  # noqa: PLR0913 - a trusted publisher has this many facts
     account: str,
     role: Role,
 ) -> Publisher:
-    """Let pipelines whose OIDC token has these claims act as a service account in a project."""
+    """Let pipelines whose OIDC token has these claims act as a service account in a project.
+
+    Answers the publisher that is there where these pipelines are trusted so already.
+    """
     where, name = check_project(project), check_account(account)
     permit(world, Action.CONFIGURE, where, name)
     if not issuer.startswith("https://") or not claims:
@@ -51,6 +54,10 @@ def trust_publisher(  # noqa: PLR0913 - a trusted publisher has this many facts
             msg = f"there is no service account {name!r} (modelry account create --service {name})"
             raise NotFound(msg, account=name)
         found = unit.all_kept(PUBLISHER, f"{where}/", "", _MOST)
+        there = [publisher_of(where, key.partition("/")[2], body) for key, body in found]
+        for each in there:
+            if (each.issuer, each.claims, each.account, each.role) == (issuer, claims, name, role):
+                return each
         if len(found) >= _MOST:
             msg = f"{where} trusts {_MOST} publishers already; remove some"
             raise Conflict(msg, project=where)

@@ -86,7 +86,7 @@ def purge(world: World, ref: Ref, comment: str) -> Collected:
         record(world, unit, model, EventKind.PURGED, version.number, {"comment": comment})
         return version
 
-    purged = world.store.change(change)
+    purged = once.change(world, change)
     return _free(world, {file.sha256: file.size for file in purged.files}.items()) if (
         purged) else Collected(0, 0)  # fmt: skip
 

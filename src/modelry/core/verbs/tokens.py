@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from modelry.core.access import EVERYWHERE, Action, Role
+from modelry.core.access import EVERYWHERE, Action, Actor, Role
 from modelry.core.accounts import (
     ACCOUNT,
     PREFIX,
@@ -15,6 +15,7 @@ from modelry.core.accounts import (
     account_of,
     check_account,
     digest_of_secret,
+    seal_of,
     token_body,
     token_of,
     touch,
@@ -28,6 +29,7 @@ from modelry.core.verbs.permit import deny, permit
 from modelry.core.verbs.world import World, lifecycle_of, record_alone
 
 DAY = 24 * 3600 * 1_000_000
+SECOND = 1_000_000
 LIFETIME = 30 * DAY
 """Microseconds for which a token is good where nobody says otherwise."""
 
@@ -58,20 +60,24 @@ def create_token(  # noqa: PLR0913 - a token has this many facts
 ) -> NewToken:
     """Make a token of an account, one's own or, as an admin of the registry, any.
 
-    A narrowed token makes no wider one. `lifetime` is in microseconds.
+    A token makes none that may do more, or lives longer, than it does itself;
+    that of an admin of the registry makes any. `lifetime` is in microseconds.
     """
     owner = check_account(account)
     _permit(world, owner, "make a token")
     where = None if project is None else check_project(project)
+    if where is not None:
+        permit(world, Action.READ, where, owner)
     check_text(name, "the name of a token", 128)
-    now = world.clock.now()
-    span = LIFETIME if lifetime is None else lifetime
-    if not 0 < span <= LONGEST:
+    if lifetime is not None and not SECOND <= lifetime <= LONGEST:
         msg = "a token is good for at least a second and at most 366 days"
         raise Invalid(msg, lifetime=lifetime)
+    now = world.clock.now()
+    until = _until(world.actor, lifetime, now)
     identity = "".join(secrets.choice(_ID) for _ in range(12))
     secret = secrets.token_urlsafe(32)
-    token = Token(identity, owner, name, digest_of_secret(secret), now, now + span, where, role)
+    token = Token(identity, owner, name, digest_of_secret(secret), now, until, where, role)
+    _refuse_wider(world.actor, token)
 
     def change(unit: Unit) -> None:
         if account_of(owner, unit.kept(ACCOUNT, owner)) is None:
@@ -79,29 +85,36 @@ def create_token(  # noqa: PLR0913 - a token has this many facts
             raise NotFound(msg, account=owner)
         if where is not None:
             lifecycle_of(unit, where)
-        kept = _narrowed(world, unit, token)
-        unit.keep(TOKEN, identity, token_body(kept))
-        record_alone(world, unit, REGISTRY, EventKind.TOKEN_CREATED, None, _told(kept), now)
+        unit.keep(TOKEN, identity, token_body(token))
+        touch(unit)
+        record_alone(world, unit, REGISTRY, EventKind.TOKEN_CREATED, None, _told(token), now)
 
     world.store.change(change)
     return NewToken(token, f"{PREFIX}{identity}_{secret}")
 
 
-def _narrowed(world: World, unit: Unit, token: Token) -> Token:
+def _until(actor: Actor, lifetime: int | None, now: int) -> int:
+    """Answer when a token ends: where nobody says, it does not outlive the one that makes it."""
+    if lifetime is not None:
+        return now + lifetime
+    own = None if _unbound(actor) else actor.expires
+    return now + LIFETIME if own is None else min(now + LIFETIME, own)
+
+
+def _refuse_wider(actor: Actor, token: Token) -> None:
     """Refuse a token that is wider, or lives longer, than the one that makes it."""
-    actor = world.actor
-    if actor.token is None or actor.role_in(EVERYWHERE) is Role.ADMIN:
-        return token
-    mine = unit.kept(TOKEN, actor.token)
-    parent = token_of(actor.token, mine) if mine else None
-    too_wide = (actor.project is not None and token.project != actor.project) or (
-        actor.cap is not None and (token.role is None or not actor.cap.covers(token.role)))  # fmt: skip
-    too_long = parent is not None and parent.expires is not None and (
-        token.expires or 0) > parent.expires  # fmt: skip
-    if too_wide or too_long:
+    if _unbound(actor):
+        return
+    elsewhere = actor.project is not None and token.project != actor.project
+    above = actor.cap is not None and (token.role is None or not actor.cap.covers(token.role))
+    longer = actor.expires is not None and (token.expires or 0) > actor.expires
+    if elsewhere or above or longer:
         msg = "a token makes no token that may do more, or lives longer, than it does itself"
-        raise Invalid(msg, field="role")
-    return token
+        raise Invalid(msg, field="lifetime" if longer else "role" if above else "project")
+
+
+def _unbound(actor: Actor) -> bool:
+    return actor.token is None or actor.role_in(EVERYWHERE) is Role.ADMIN
 
 
 def tokens(world: World, account: str | None) -> Sequence[Token]:
@@ -116,23 +129,33 @@ def tokens(world: World, account: str | None) -> Sequence[Token]:
         while page := view.all_kept(TOKEN, "", after, _PAGE):
             found += [token_of(key, body) for key, body in page]
             after = page[-1][0]
-    return [each for each in found if account is None or each.account == account.lower()]
+    mine = [each for each in found if account is None or each.account == account.lower()]
+    return [each for each in mine if _reaches(world, each)]
 
 
 def revoke_token(world: World, identity: str) -> None:
-    """End a token at once, in every process."""
+    """End a token at once, in every process; for others than its holder it does not exist."""
+    with world.store.read() as view:
+        body = view.kept(TOKEN, identity)
+    if body is not None and not _reaches(world, token_of(identity, body)):
+        deny(world, REGISTRY, "revoke a token", "is not its holder", identity)
+        raise _no_token(identity)
 
     def change(unit: Unit) -> None:
         body = unit.kept(TOKEN, identity)
-        token = token_of(identity, body) if body else None
-        if token is None or not _may(world, token.account):
-            msg = f"there is no token {identity!r} (modelry token list)"
-            raise NotFound(msg, token=identity)
+        if body is None:
+            raise _no_token(identity)
         unit.drop(TOKEN, identity)
         touch(unit)
-        record_alone(world, unit, REGISTRY, EventKind.TOKEN_REVOKED, None, _told(token))
+        told = _told(token_of(identity, body))
+        record_alone(world, unit, REGISTRY, EventKind.TOKEN_REVOKED, None, told)
 
     world.store.change(change)
+
+
+def _no_token(identity: str) -> NotFound:
+    msg = f"there is no token {identity!r} (modelry token list)"
+    return NotFound(msg, token=identity)
 
 
 def mark_used(world: World, uses: dict[str, int]) -> None:
@@ -151,7 +174,16 @@ def _told(token: Token) -> dict[str, Json]:
     return {
         "token": token.id, "account": token.account, "name": token.name, "project": token.project,
         "role": None if token.role is None else str(token.role), "expires": token.expires,
+        "sealed": seal_of(token),
     }  # fmt: skip
+
+
+def _reaches(world: World, token: Token) -> bool:
+    """Say whether the actor may see and end a token; a narrowed token reaches only itself."""
+    actor = world.actor
+    if actor.token == token.id or actor.may(Action.OPERATE, EVERYWHERE):
+        return True
+    return actor.name == token.account and actor.project is None and actor.cap is None
 
 
 def _may(world: World, account: str) -> bool:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modelry.blobs.durable import create, flush, flush_folder, fresh_name, write_all
 from modelry.core.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
@@ -71,8 +72,6 @@ def key_at(path: Path) -> Ed25519PrivateKey:
 
 def put_new(path: Path, data: bytes, mode: int) -> bool:
     """Write a file whole, durably, and only where there is none; say whether there was none."""
-    from modelry.blobs.durable import create, flush, flush_folder, fresh_name, write_all
-
     draft = path.with_name(f".{path.name}.{fresh_name()}")
     descriptor = create(draft, mode)
     try:

@@ -27,9 +27,11 @@ _PORTS = {"https": 443, "http": 80}
 _URL = re.compile(r"https?://[!-~]{1,1000}", re.ASCII)
 _SECONDS = 5.0
 _IN_ALL = 15.0
-_ADDRESSES = 4
+_ADDRESSES = 3
 _OK = 200
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_COMPATIBLE = ipaddress.IPv6Network("::/96")
+_GIVEN_OUT = ipaddress.IPv6Network("2000::/3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +99,16 @@ class Fetcher:
             raise Unavailable(error.message) from error
         addresses = _addresses(place, vouched=vouched)
         request.read()
-        for last, address in _marked(addresses):
+        failure = _away(place.host, "it has no address")
+        for address in addresses:
             try:
                 return _exchange(place, address, request, most)
-            except httpx.ConnectError as error:
-                if last:
-                    raise _away(place.host, "it does not answer") from error
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                failure = _away(place.host, "it does not answer")
+                failure.__cause__ = error
             except httpx.HTTPError as error:
                 raise _away(place.host, type(error).__name__) from error
-        raise _away(place.host, "it has no address")
-
-
-def _marked(addresses: list[str]) -> list[tuple[bool, str]]:
-    return [(at == len(addresses) - 1, address) for at, address in enumerate(addresses)]
+        raise failure
 
 
 def _away(host: str, why: str) -> Unavailable:
@@ -142,13 +141,22 @@ def may_contact(address: str, *, vouched: bool, loopback_only: bool = False) -> 
     if isinstance(ip, ipaddress.IPv6Address):
         if ip in _NAT64:
             ip = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        elif ip.ipv4_mapped or ip.sixtofour or ip.teredo:
+        elif _hides_ipv4(ip):
             return False
     if ip.is_link_local or ip.is_multicast or ip.is_unspecified:
+        return False
+    if isinstance(ip, ipaddress.IPv4Address) and ip.is_reserved:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address) and not (vouched or ip in _GIVEN_OUT):
         return False
     if loopback_only:
         return ip.is_loopback and vouched
     return vouched or ip.is_global
+
+
+def _hides_ipv4(ip: ipaddress.IPv6Address) -> bool:
+    compatible = ip in _COMPATIBLE and not ip.is_loopback
+    return bool(compatible or ip.ipv4_mapped or ip.sixtofour or ip.teredo)
 
 
 def _exchange(place: Place, address: str, request: httpx.Request, most: int) -> bytes:

@@ -122,7 +122,7 @@ def _is_of(publisher: Publisher, identity: Identity) -> bool:
 def _nobody(project: str, why: str) -> Unauthenticated:
     msg = (
         f"{project} does not trust this pipeline; an admin of the project can add a publisher "
-        "with its issuer and claims (modelry publisher add)"
+        "with its issuer and claims"
     )
     return Unauthenticated(msg, why=why)
 

@@ -116,5 +116,5 @@ def _exporter(wanted: str, environment: Mapping[str, str]) -> SpanExporter:
     for entry in entry_points(group="opentelemetry_traces_exporter", name=name):
         exporter: SpanExporter = entry.load()()
         return exporter
-    msg = f"no installed package exports traces as {wanted!r}: pip install 'modelry[tracing]'"
+    msg = f"no installed package exports traces as {wanted!r}: pip install 'modelry[telemetry]'"
     raise Unsupported(msg)

@@ -8,14 +8,14 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from modelry.core.access import Action
-from modelry.core.documents import Document
+from modelry.core.documents import Document, iso
 from modelry.core.errors import Conflict, Invalid, NotFound
 from modelry.core.model import File
 from modelry.core.service import Service
 from modelry.server import answers
 from modelry.server.desk import Call
 from modelry.server.dialects.native import schemas
-from modelry.server.dialects.native.doors import CallOf, Rule, door
+from modelry.server.dialects.native.doors import REFUSAL, CallOf, Rule, door
 from modelry.server.dialects.native.places import version_ref
 from modelry.server.receiving import receive
 from modelry.server.sending import BlobResponse, headers_of, range_of
@@ -31,12 +31,12 @@ _BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "b
 
 
 @door(router, "GET", "/registry/models/versions/{version_id}/files/{path:path}", "download_file",
-      Action.READ, tags=TAGS, more={
+      Action.READ, tags=TAGS, head=True, more={
           200: {"description": "The file", "content": _BYTES},
           206: {"description": "A range of it", "content": _BYTES},
           304: {"description": "The caller has it"},
           307: {"description": "It is there, at the object store"},
-          416: {"description": "No such range", "model": schemas.Problem}})  # fmt: skip
+          416: {"description": "No such range", "content": REFUSAL}})  # fmt: skip
 async def download_file(
     call: CallOf,
     version_id: VersionId,
@@ -57,6 +57,8 @@ async def download_file(
         link = await desk.threads.move(lambda: blobs.link(file.sha256, name, LINK_SECONDS))
         if link is not None:
             return RedirectResponse(link, 307, {"Cache-Control": "no-store"})
+    if request.method == "HEAD":
+        return _headers_alone(headers)
     asked = request.headers.get("range")
     if request.headers.get("if-range", tag) != tag:
         asked = None
@@ -68,6 +70,13 @@ async def download_file(
     headers["Content-Length"] = str(end - start)
     headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
     return BlobResponse(blob, part, 206, headers, desk.threads)
+
+
+def _headers_alone(headers: dict[str, str]) -> Response:
+    """Answer what HEAD asks for: how long the file is, and none of it."""
+    response = Response(media_type="application/octet-stream")
+    response.headers.update(headers)
+    return response
 
 
 def _file(service: Service, version_id: str, path: str) -> File:
@@ -105,6 +114,8 @@ async def begin_upload(call: CallOf, body: schemas.BeginUpload) -> Response:
         if not slip.size:
             uploads.finish(slip.upload, slip.sha256, 0)
         document = _document(desk.slips.write(slip), slip, 0)
+        kept = round(desk.settings.upload_hours * 3_600_000_000)
+        document["expires_at"] = iso(desk.world.clock.now() + kept)
         response = answers.answer(document, 201)
         response.headers["Location"] = f"/registry/uploads/{document['id']}"
         return response
@@ -127,7 +138,7 @@ async def _slip(call: Call, upload_id: str) -> Slip:
 
 
 @door(router, "GET", "/registry/uploads/{upload_id}", "get_upload", Rule.SELF,
-      answers=schemas.Upload, tags=TAGS)  # fmt: skip
+      answers=schemas.Upload, tags=TAGS, head=True)  # fmt: skip
 async def get_upload(call: CallOf, upload_id: UploadId) -> Response:
     """Answer how far an upload is."""
     slip = await _slip(call, upload_id)
@@ -143,7 +154,8 @@ def _received(call: Call, slip: Slip) -> int:
 
 @door(router, "PATCH", "/registry/uploads/{upload_id}", "append_upload", Rule.SELF,
       status=204, tags=TAGS,
-      more={416: {"description": "Another offset is next", "model": schemas.Problem}},
+      more={415: {"description": "Not application/octet-stream", "content": REFUSAL},
+            416: {"description": "Another offset is next", "content": REFUSAL}},
       extra={"requestBody": {"required": True, "content": _BYTES},
              "parameters": [{"name": "Upload-Offset", "in": "header", "required": True,
                              "schema": {"type": "integer", "minimum": 0}}]})  # fmt: skip

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from modelry.core.access import Action
+from modelry.core.accounts import ACCOUNT
 from modelry.core.documents import account_document, iso_or_none, token_document
 from modelry.core.service import Service
 from modelry.server import answers
@@ -28,6 +29,7 @@ async def get_me(call: CallOf) -> Response:
 
     def read(service: Service) -> Response:
         actor = service.actor
+        kept = service.look(lambda view: view.kept(ACCOUNT, actor.name))
         token = {
             "id": actor.token,
             "project": actor.project,
@@ -35,7 +37,8 @@ async def get_me(call: CallOf) -> Response:
             "expires_at": iso_or_none(actor.expires),
         }
         roles = {project: str(role) for project, role in sorted(actor.roles.items())}
-        return answers.answer({"account": actor.name, "roles": roles, "token": token})
+        kind = (kept or {}).get("kind")
+        return answers.answer({"account": actor.name, "kind": kind, "roles": roles, "token": token})
 
     return await call(read)
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from modelry.core.access import Action
 from modelry.core.documents import Document, iso
 from modelry.core.draft import DatasetInput, Draft, TagsInput, draft
-from modelry.core.errors import Invalid
+from modelry.core.errors import Invalid, NotFound
 from modelry.core.events import Event, relabels
 from modelry.core.model import Commit, Environment, File, Version
 from modelry.core.names import parse_model
@@ -156,31 +156,45 @@ def _transitions(event: Event, number: int) -> list[Document]:
 
 
 @door(router, "POST", "/registry/models/{model_id:model}/versions", "create_version",
-      Action.REGISTER, status=201, answers=schemas.VersionDocument, tags=TAGS)  # fmt: skip
+      Action.REGISTER, status=201, answers=schemas.VersionDocument, tags=TAGS,
+      more={200: {"description": "It is there", "model": schemas.VersionDocument}})  # fmt: skip
 async def create_version(call: CallOf, model_id: ModelId, body: schemas.CreateVersion) -> Response:
     """Seal uploaded files, or metadata alone, as a new version of a model."""
     call.commit = Commit(**body.commit.model_dump()) if body.commit else None
     call.environment = Environment(**body.environment.model_dump()) if body.environment else None
     settings = call.desk.settings
 
-    def change(service: Service) -> Document:
+    def change(service: Service) -> tuple[Document, int]:
         origin = source_of(body.source, body.artifact_version_id, settings.external_sources,
                            has_files=bool(body.files))  # fmt: skip
         files = tuple(File(each.path, each.sha256, each.size) for each in body.files)
         owned = uploaded(call, service, body.files)
+        name = model_name(service, model_id)
+        status = 200 if body.again and _is_there(service, name, body.version) else 201
         version = service.enlist(
-            model_name(service, model_id),
+            name,
             Parts(body.kind, files, origin, owned),
             _draft(body),
             body.base,
             again=body.again,
         )
-        return body_of(service, version)
+        return body_of(service, version), status
 
-    document = await call(change)
+    document, status = await call(change)
     if call.notes:
         document["notes"] = list(call.notes)
-    return answers.of_version(document, 201)
+    return answers.of_version(document, status)
+
+
+def _is_there(service: Service, name: str, label: str | int | None) -> bool:
+    """Say whether a version has this label already."""
+    if label is None:
+        return False
+    try:
+        service.resolve(f"{name}:{label}")
+    except (Invalid, NotFound):
+        return False
+    return True
 
 
 def _draft(body: schemas.CreateVersion) -> Draft:
