@@ -103,6 +103,19 @@ class ServerSettings(Settings):
     log_paths: bool = Field(
         default=False, description="Whether the log names paths, and with them models."
     )
+    checkpoints: str | None = Field(
+        default=None,
+        description="Where signed checkpoints of the log go: file:///folder or "
+        "s3://bucket/prefix; none are taken without one.",
+    )
+    checkpoint_key: Path | None = Field(
+        default=None,
+        description="The file of the Ed25519 key that signs them; without one a key made in the "
+        "home folder. Several machines need the same one.",
+    )
+    checkpoint_seconds: int = Field(
+        default=3600, ge=60, description="Seconds between two checkpoints."
+    )
     oidc_issuer: str | None = Field(
         default=None,
         description="The identity provider by which people sign in: https://login.example.com.",

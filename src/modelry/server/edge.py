@@ -65,7 +65,7 @@ class Edge:
                 origin = value.decode("latin-1")
             elif name == b"authorization":
                 authorized = True
-        if not scope["path"].startswith("/health/"):
+        if not scope["path"].startswith(("/health/", "/metrics")):
             self._look_at_host(host)
         query = scope["query_string"].lower()
         if b"modelry_" in query and (b"token" in query or not authorized):

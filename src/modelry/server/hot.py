@@ -25,6 +25,7 @@ from modelry.server.dialects.native.versions import body_of
 from modelry.server.edge import SECURITY, Edge
 from modelry.server.marks import Marks
 from modelry.server.problems import problem
+from modelry.server.telemetry.metrics import metrics
 
 _MOST = 20_000
 _RESOLVE = "/registry/resolve"
@@ -54,6 +55,7 @@ class HotDoors:
         self._marks = Marks(desk.world.store, desk.threads.run)
         self._known: dict[Key, _Remembered] = {}
         self._at: Hashable = None
+        self._hit, self._miss = metrics().hit, metrics().miss
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer from memory, or look and remember, or pass on."""
@@ -72,12 +74,14 @@ class HotDoors:
         if key in self._known:
             found = await self._still(key)
             if found is not None:
+                self._hit.inc()
                 await _send(found, seen, scope, send)
                 return
         route = _route(scope)
         if route is None:
             await self._app(scope, receive, send)
             return
+        self._miss.inc()
         await self._look(key, route, seen, scope, receive, send)
 
     async def _still(self, key: Key) -> _Remembered | None:

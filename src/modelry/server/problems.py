@@ -18,6 +18,7 @@ from modelry.core.errors import (
     Unavailable,
     Unsupported,
 )
+from modelry.server.telemetry.metrics import count_refusal
 
 PROBLEM = "application/problem+json"
 TYPES = "https://modelry.dev/problems/"
@@ -56,7 +57,8 @@ def status_of(error: RegistryError) -> int:
 
 
 def problem(error: RegistryError, request_id: str) -> Response:
-    """Answer a refusal as problem details."""
+    """Answer a refusal as problem details, and count it."""
+    count_refusal(error)
     status = status_of(error)
     headers: dict[str, str] = {}
     if status == STATUS[Unauthenticated][0]:

@@ -27,6 +27,7 @@ def serve(given: Mapping[str, str]) -> None:
     """Serve until told to stop; `given` are settings that outrank the environment."""
     os.environ.update({f"MODELRY_{name.upper()}": value for name, value in given.items()})
     settings = ServerSettings()
+    configure(telemetry(settings))
     world = embedded(settings)
     secret = first_admin(world)
     world.store.close()

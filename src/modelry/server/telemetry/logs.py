@@ -76,7 +76,7 @@ class JsonLines(logging.Formatter):
                 line[key] = _plain(value)
         if record.exc_info:
             line["exception"] = redact(self.formatException(record.exc_info))
-        return json.dumps(line)
+        return json.dumps(line, separators=(",", ":"))
 
 
 class TextLines(logging.Formatter):

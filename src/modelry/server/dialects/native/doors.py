@@ -132,5 +132,6 @@ def _responses(status: int, answers: type[BaseModel] | None) -> dict[int | str, 
     first: dict[str, Any] = {"content": REFUSAL}
     if status == _NOTHING:
         first = {"model": Problem}
-    refusals = {code: {"description": text, **first} for code, text in _REFUSALS.items()}
-    return {status: done, **refusals}
+    told: dict[int | str, dict[str, Any]] = {status: done}
+    told.update({code: {"description": text, **first} for code, text in _REFUSALS.items()})
+    return told

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from modelry.core.access import Action
 from modelry.core.documents import Document, iso
 from modelry.core.draft import DatasetInput, Draft, TagsInput, draft
-from modelry.core.errors import Invalid, NotFound
+from modelry.core.errors import Invalid
 from modelry.core.events import Event, relabels
 from modelry.core.model import Commit, Environment, File, Version
 from modelry.core.names import parse_model
@@ -169,32 +169,21 @@ async def create_version(call: CallOf, model_id: ModelId, body: schemas.CreateVe
                            has_files=bool(body.files))  # fmt: skip
         files = tuple(File(each.path, each.sha256, each.size) for each in body.files)
         owned = uploaded(call, service, body.files)
-        name = model_name(service, model_id)
-        status = 200 if body.again and _is_there(service, name, body.version) else 201
+        begun = call.desk.world.clock.now()
         version = service.enlist(
-            name,
+            model_name(service, model_id),
             Parts(body.kind, files, origin, owned),
             _draft(body),
             body.base,
             again=body.again,
         )
-        return body_of(service, version), status
+        was_there = body.again and version.created < begun
+        return body_of(service, version), 200 if was_there else 201
 
     document, status = await call(change)
     if call.notes:
         document["notes"] = list(call.notes)
     return answers.of_version(document, status)
-
-
-def _is_there(service: Service, name: str, label: str | int | None) -> bool:
-    """Say whether a version has this label already."""
-    if label is None:
-        return False
-    try:
-        service.resolve(f"{name}:{label}")
-    except (Invalid, NotFound):
-        return False
-    return True
 
 
 def _draft(body: schemas.CreateVersion) -> Draft:
