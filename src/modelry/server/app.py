@@ -20,7 +20,7 @@ from modelry.core.denials import Denials
 from modelry.core.errors import Corrupt, Invalid, NotFound, RegistryError, Unauthenticated
 from modelry.core.verbs.world import World
 from modelry.server.callers import Callers, NoSources, Told
-from modelry.server.checkpoints.keeping import CheckpointSettings, Stoppable, start
+from modelry.server.checkpoints.keeping import CheckpointSettings, Running, start
 from modelry.server.desk import Call, Desk
 from modelry.server.dialects.native import (
     bytes as files,
@@ -139,7 +139,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         desk.world.blobs.close()
 
 
-def _checkpoints(desk: Desk) -> Stoppable | None:
+def _checkpoints(desk: Desk) -> Running | None:
     settings = desk.settings
     if settings.checkpoints is None:
         return None

@@ -19,7 +19,7 @@ from modelry.server.streams import Threads
 PIECE = 1024 * 1024
 
 
-async def receive(
+async def receive(  # noqa: PLR0913 - from where, to where, and how long to wait
     request: Request, uploads: Uploads, slip: Slip, offset: int, threads: Threads, idle: float
 ) -> int:
     """Add the body of `request` to an upload and answer the new offset.
