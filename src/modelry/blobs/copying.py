@@ -81,12 +81,12 @@ def _copy_in_two(handle: BinaryIO, out: int, path: str, meter: Meter) -> tuple[s
             size += count
             meter.add(count)
             if size - begun >= _WRITE_BEHIND:
-                _begin_writing(out, begun, size)
+                begin_writing(out, begun, size)
                 begun = size
     return hasher.hexdigest(), size
 
 
-def _begin_writing(out: int, begin: int, end: int) -> None:
+def begin_writing(out: int, begin: int, end: int) -> None:
     """Let Linux start on the dirty pages of a range, without waiting for them."""
     if sys.platform == "linux":
         os.posix_fadvise(out, begin, end - begin, os.POSIX_FADV_DONTNEED)

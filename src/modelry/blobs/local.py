@@ -16,6 +16,7 @@ from modelry.blobs.layout import Layout, checked
 from modelry.blobs.leases import EVERYTHING, Lease, Leases, gate
 from modelry.blobs.meter import Meter
 from modelry.blobs.staging import Staging
+from modelry.blobs.uploads import LocalUploads
 from modelry.core.errors import Corrupt, Invalid, Unavailable
 from modelry.core.ports import BlobInfo, Progress, SourceFile
 
@@ -39,6 +40,7 @@ class LocalBlobs:
     def __init__(self, root: Path) -> None:
         self._layout = Layout(Path(os.path.abspath(root)))  # noqa: PTH100 - keeps links as typed
         self._leases = Leases(self._layout.leases)
+        self.uploads = LocalUploads(self._layout)
 
     @contextmanager
     def stage(
@@ -111,7 +113,7 @@ class LocalBlobs:
             yield BlobInfo(sha256, state.st_size, max(0.0, now - state.st_mtime))
 
     def remove(self, sha256: str) -> bool:
-        """Remove a blob unless a living lease holds it; an absent one is gone already."""
+        """Remove a blob unless a living lease or a finished upload holds it."""
         path = self._layout.blob(sha256)
         if not path.exists():
             return True
@@ -119,9 +121,17 @@ class LocalBlobs:
             with gate(self._layout.leases):
                 if self._leases.covers(sha256):
                     return False
+                if self.uploads.holds(sha256):
+                    return False
                 path.unlink(missing_ok=True)
             flush_folder(path.parent)
         return True
+
+    def link(self, sha256: str, name: str, seconds: int) -> str | None:
+        """Answer None: a local disk has no address that others can fetch from."""
+        del name, seconds
+        checked(sha256)
+        return None
 
     def sweep(self, grace: float) -> int:
         """Drop the leases of dead owners, and their bytes that are older than `grace` seconds."""

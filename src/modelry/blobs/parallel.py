@@ -15,21 +15,23 @@ T = TypeVar("T")
 THREADS = min(4, max(2, os.cpu_count() or 2))
 
 
-def each(work: Callable[[T], None], items: Iterable[T], meter: Meter) -> None:
+def each(
+    work: Callable[[T], None], items: Iterable[T], meter: Meter, threads: int = THREADS
+) -> None:
     """Call `work` once per item, beginning in the order of `items`, and wait for all.
 
     The first failure stops the others and is raised. Threads are made only
     where there is a second item.
     """
     line = _Line(work, items, meter)
-    threads = [
+    others = [
         threading.Thread(target=line.run, name="modelry-bytes", daemon=True)
-        for _ in range(min(THREADS, len(line.items)) - 1)
+        for _ in range(min(threads, len(line.items)) - 1)
     ]
-    for thread in threads:
+    for thread in others:
         thread.start()
     line.run()
-    for thread in threads:
+    for thread in others:
         line.wait(thread)
     if line.failure is not None:
         raise line.failure

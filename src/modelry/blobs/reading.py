@@ -35,15 +35,15 @@ def reading(file: SourceFile) -> Iterator[BinaryIO]:
     another file was put in its place.
     """
     with open_source(file) as handle:
-        before = _state(handle)
+        before = state_of(handle)
         yield handle
     if before is not None:
         with open_source(file) as again:
-            if _state(again) != before:
+            if state_of(again) != before:
                 raise changed(file.path)
 
 
-def _state(handle: BinaryIO) -> tuple[int, ...] | None:
+def state_of(handle: BinaryIO) -> tuple[int, ...] | None:
     """Answer size, time of change and identity, None for what is no file on a disk."""
     try:
         state = os.fstat(handle.fileno())

@@ -106,7 +106,7 @@ class Staging:
         with reading(file) as handle:
             data = read_small(handle, file.path, file.size, self._meter)
         staged = File(file.path, hashlib.sha256(data).hexdigest(), file.size)
-        if self._claim(staged.sha256) and not self._is_here(staged):
+        if self._claim(staged.sha256) and not self._is_here(staged, data):
             with storing(self._layout.root):
                 self._waiting[staged.sha256] = self._write(lambda out: write_all(out, data))
         return staged
@@ -141,14 +141,11 @@ class Staging:
             self._claimed.add(sha256)
         return new
 
-    def _is_here(self, file: File) -> bool:
-        """Lease the blob, then say whether it is here with the right size."""
+    def _is_here(self, file: File, data: bytes | None = None) -> bool:
+        """Lease the blob, then say whether it is here and may be used again (`Layout.holds`)."""
         with storing(self._layout.root):
             self._lease.add([file.sha256])
-            try:
-                return self._layout.blob(file.sha256).stat().st_size == file.size
-            except FileNotFoundError:
-                return False
+            return self._layout.holds(file.sha256, file.size, data)
 
     def _copy(self, file: SourceFile) -> tuple[str, File]:
         """Copy `file` to `incoming/`."""

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import BinaryIO
+from urllib.request import urlopen
 
 import pytest
 
@@ -334,7 +335,23 @@ class ReadingConformance:
             pass
 
 
-class BlobsConformance(StagingConformance, LeaseConformance, ReadingConformance):
+class LinkConformance:
+    """What `link` promises, of a store that has addresses and of one that has none."""
+
+    def test_a_link_answers_the_bytes_to_anybody(self, blobs: Blobs) -> None:
+        given = Given("model.bin", some_bytes(5000))
+        keep(blobs, given)
+        address = blobs.link(given.sha256, "model.bin", 60)
+        if address is not None:
+            with urlopen(address, timeout=30) as answer:  # noqa: S310 - the store's own address
+                assert answer.read() == given.data
+
+    def test_row_1_a_link_leads_to_blobs_alone(self, blobs: Blobs) -> None:
+        with pytest.raises(Invalid):
+            blobs.link("../../etc/passwd", "passwd", 60)
+
+
+class BlobsConformance(StagingConformance, LeaseConformance, ReadingConformance, LinkConformance):
     """Everything that the port `Blobs` promises; supply a fixture `blobs`."""
 
 
