@@ -59,10 +59,6 @@ def test_a_version_is_registered_used_verified_and_collected(
     assert digests(blobs) == []
 
 
-@pytest.mark.xfail(
-    raises=ValueError,
-    reason="a blob of an archive can be opened only once (core/archive.py, _opener)",
-)
 def test_an_export_is_taken_in_by_a_registry_on_another_store(
     blobs: ObjectBlobs, endpoint: str, folder: Path, tmp_path: Path
 ) -> None:

@@ -148,8 +148,8 @@ def test_row_70_versions_and_models_without_a_record_are_found(lived: Registry, 
         home,
         "INSERT INTO versions SELECT 99, model_id, 9, 'x', 'x', stage, 0, digest, author, created, "
         "size, format, framework, run_id, base, tags, description, "
-        "replace(document,'\"number\":2','\"number\":9'), NULL, NULL FROM versions WHERE number=2",
-        "INSERT INTO models SELECT 99, project, 'stray', 'stray', '', '{}', 0, 'eve', 1, 1, NULL "
+        "replace(document,'\"number\":2','\"number\":9'), NULL, NULL, 'u9' FROM versions WHERE number=2",
+        "INSERT INTO models SELECT 99, project, 'stray', 'stray', '', '{}', 0, 'eve', 1, 1, NULL, 'u99' "
         "FROM models WHERE name='m'",
     )
     found = {each.where: each.what for each in lived.audit().problems}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -79,6 +79,11 @@ class LocalBlobs:
             return self._layout.blob(sha256).stat().st_size
         except FileNotFoundError:
             return None
+
+    def sizes(self, digests: Collection[str]) -> Mapping[str, int]:
+        """Answer the sizes of those blobs that are there."""
+        found = ((sha256, self.size(sha256)) for sha256 in digests)
+        return {sha256: size for sha256, size in found if size is not None}
 
     def open(self, sha256: str) -> BinaryIO:
         """Open a blob for reading."""

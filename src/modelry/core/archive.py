@@ -30,7 +30,9 @@ class ArchiveWriter:
     """Writes an archive to a stream, in bounded memory."""
 
     def __init__(self, stream: BinaryIO, about: dict[str, Json]) -> None:
-        self._tar = tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - closed by finish
+        self._out = _Outlet(stream)
+        outlet = cast("BinaryIO", self._out)
+        self._tar = tarfile.open(fileobj=outlet, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - closed by finish
         self._hash = hashlib.sha256()
         self._records = self._blobs = 0
         self._small("modelry.json", dumps({"format": FORMAT, **about}).encode())
@@ -69,8 +71,23 @@ class ArchiveWriter:
         self._small("end.json", dumps(end).encode())
         self._tar.close()
 
+    def abandon(self) -> None:
+        """Write nothing more, whatever happens: what was written stays cut."""
+        self._out.open = False
+
     def _small(self, name: str, data: bytes) -> None:
         self._tar.addfile(_member(name, len(data)), io.BytesIO(data))
+
+
+class _Outlet:
+    """Passes writes on until it is shut; a tar file writes once more when it is forgotten."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.open = True
+
+    def write(self, data: bytes) -> int:
+        return self._stream.write(data) if self.open else len(data)
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:
@@ -200,7 +217,9 @@ def _plain_member(block: bytes) -> tarfile.TarInfo:
 
 
 def _opener(reader: BinaryIO) -> Callable[[], BinaryIO]:
-    return lambda: reader
+    """Answer what opens a member, as often as it is asked to."""
+    window = cast("_Window", reader)
+    return lambda: cast("BinaryIO", window.again())
 
 
 class _Window(io.RawIOBase):
@@ -210,6 +229,10 @@ class _Window(io.RawIOBase):
         super().__init__()
         self._stream = stream
         self._start, self._size, self._at = start, size, 0
+
+    def again(self) -> _Window:
+        """Answer another window on the same bytes, from their start."""
+        return _Window(self._stream, self._start, self._size)
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what callers give
         self._stream.seek(self._start + self._at)

@@ -82,6 +82,14 @@ def etag_of_model(document: Document) -> str:
     return etag_of(f"{document['id']} {document['updated_at']}".encode())
 
 
+def unchanged(seen: str | None, etag: str | None) -> bool:
+    """Say whether what a caller has (`If-None-Match`) is what would be answered (RFC 9110, 13.1.2)."""
+    if seen is None or etag is None:
+        return False
+    known = {each.strip().removeprefix("W/") for each in seen.split(",")}
+    return etag in known or known == {"*"}
+
+
 def answer(document: object, status: int = 200, *, etag: str | None = None) -> Response:
     """Answer a document."""
     headers = {} if etag is None else {"ETag": etag}

@@ -162,15 +162,23 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _not_as_asked(request: Request, error: Exception) -> Response:
     """Name each field that breaks a rule; a caller without a token learns nothing."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for these
-    try:
-        desk: Desk = request.app.state.desk
-        await desk.threads.run(Call(desk, request).actor)
-    except RegistryError as refusal:
-        return problem(refusal, _request_id(request))
+    stranger = await _stranger(request)
+    if stranger is not None:
+        return stranger
     rows = [f"{_where(each['loc'])}: {each['msg']}" for each in error.errors()]
     fields = [_where(each["loc"]) for each in error.errors()]
     msg = "; ".join(rows[:10])
     return problem(Invalid(msg, fields=fields[:10]), _request_id(request))
+
+
+async def _stranger(request: Request) -> Response | None:
+    """Answer the refusal of a caller without a token that is known."""
+    desk: Desk = request.app.state.desk
+    try:
+        await desk.threads.run(Call(desk, request).actor)
+    except RegistryError as refusal:
+        return problem(refusal, _request_id(request))
+    return None
 
 
 def _where(place: tuple[object, ...]) -> str:
@@ -178,8 +186,11 @@ def _where(place: tuple[object, ...]) -> str:
 
 
 async def _by_framework(request: Request, error: Exception) -> Response:
-    """Answer what the framework refused in our own words."""
+    """Answer what the framework refused in our own words, to those who are known here."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for these
+    stranger = await _stranger(request)
+    if stranger is not None:
+        return stranger
     cause = error.__cause__
     if isinstance(cause, RegistryError):
         return problem(cause, _request_id(request))

@@ -144,7 +144,7 @@ class HotDoors:
 async def _send(found: _Remembered, seen: bytes, scope: Scope, send: Send) -> None:
     state = scope["state"]
     state["actor"], state["route"] = found.actor, found.route
-    if seen and found.etag in seen:
+    if seen and answers.unchanged(seen.decode("latin-1"), found.etag.decode()):
         headers = [(b"etag", found.etag), *_HEADERS]
         await send({"type": "http.response.start", "status": 304, "headers": headers})
         await send({"type": "http.response.body", "body": b""})

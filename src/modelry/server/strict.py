@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request, Response
@@ -15,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from modelry.core.errors import Invalid
 from modelry.core.strict_json import loads
+from modelry.server.answers import unchanged
 from modelry.settings import ServerSettings
 
 
@@ -58,7 +60,7 @@ class StrictRequest(Request):
 
 
 class StrictRoute(APIRoute):
-    """A route whose JSON is read strictly."""
+    """A route whose JSON is read strictly, and which sends nothing that the caller has."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse another method, naming those of every route at this address (RFC 9110, 15.5.6)."""
@@ -79,9 +81,17 @@ class StrictRoute(APIRoute):
 
         async def strictly(request: Request) -> Response:
             try:
-                return await handle(StrictRequest(request.scope, request.receive))
+                response = await handle(StrictRequest(request.scope, request.receive))
             except ClientDisconnect:
                 return Response(status_code=400)  # nobody is there to read it
+            etag = response.headers.get("etag")
+            if (
+                request.method == "GET"
+                and response.status_code == HTTPStatus.OK
+                and unchanged(request.headers.get("if-none-match"), etag)
+            ):
+                return Response(status_code=304, headers={"ETag": str(etag)})
+            return response
 
         return strictly
 

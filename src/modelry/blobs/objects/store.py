@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
@@ -22,6 +23,9 @@ from modelry.core.errors import Corrupt
 from modelry.core.ports import BlobInfo, Progress, SourceFile
 
 _BUFFER = 64 * 1024
+
+_AT_ONCE = 16
+"""How many requests are under way at once where many blobs are asked about."""
 
 
 class ObjectBlobs:
@@ -71,6 +75,17 @@ class ObjectBlobs:
         """Answer the size of a blob, None where it is absent."""
         found = self._bucket.head(keys.blob(sha256))
         return found.size if found else None
+
+    def sizes(self, digests: Collection[str]) -> Mapping[str, int]:
+        """Answer the sizes of those blobs that are there, asking for many at a time."""
+        wanted = list(digests)
+        if len(wanted) <= 1:
+            found = [self.size(sha256) for sha256 in wanted]
+        else:
+            with ThreadPoolExecutor(_AT_ONCE, "modelry-heads") as pool:
+                found = list(pool.map(self.size, wanted))
+        pairs = zip(wanted, found, strict=True)
+        return {sha256: size for sha256, size in pairs if size is not None}
 
     def open(self, sha256: str) -> BinaryIO:
         """Open a blob for reading; it is fetched as it is read."""

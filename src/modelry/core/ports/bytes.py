@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +123,10 @@ class Blobs(Protocol):
 
     def size(self, sha256: str) -> int | None:
         """Answer the size of a blob, None where it is absent. Does not read it."""
+        ...
+
+    def sizes(self, digests: Collection[str]) -> Mapping[str, int]:
+        """Answer the sizes of those blobs that are there, many at once."""
         ...
 
     def open(self, sha256: str) -> BinaryIO:

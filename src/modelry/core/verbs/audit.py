@@ -12,6 +12,7 @@ from modelry.core.ports import Progress, View
 from modelry.core.replay import compare
 from modelry.core.sealing import sha256_of
 from modelry.core.strict_json import Json, dumps, load_object
+from modelry.core.verbs.access_audit import audit_access
 from modelry.core.verbs.world import World
 
 CHECKPOINT = "modelry.checkpoint.v1"
@@ -49,15 +50,17 @@ def audit_view(
     chains = [head.chain for head in view.heads()] if ref is None else [
         model_chain(ref.project, ref.name)]  # fmt: skip
     problems: list[Problem] = []
-    events = 0
+    events, broken = 0, False
     for done, chain in enumerate(chains):
         found, count = _audit_chain(view, chain)
         problems += found
+        broken = broken or (bool(found) and "/" not in chain)
         events += count
         if progress is not None:
             progress("following the records", done + 1, len(chains))
     if ref is None:
         problems += _strays(view, set(chains))
+        problems += [] if broken else audit_access(view)
     problems += _behind(view, checkpoint, chains)
     return Audit(len(chains), events, tuple(problems))
 

@@ -103,8 +103,9 @@ def _refuse_unowned(world: World, view: View, parts: Parts) -> None:
     lacking = others.keys() - view.named(others, world.actor.scope)
     if lacking:
         raise _absent(min((others[sha256] for sha256 in lacking), key=lambda each: each.path))
+    sizes = world.blobs.sizes({file.sha256 for file in parts.files})
     for file in parts.files:
-        stored = world.blobs.size(file.sha256)
+        stored = sizes.get(file.sha256)
         if stored is None:
             raise _absent(file)
         if stored != file.size:

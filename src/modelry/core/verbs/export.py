@@ -1,6 +1,7 @@
 """Writing a registry, or one model of it, into a file that carries it elsewhere.
 
-A record is a project, an environment, a version's sealed document or an event.
+A record is a project, an environment, a version's sealed document, an event,
+or one of whom a registry knows: an account, a member, a token, a publisher.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from modelry.core.archive import ArchiveWriter
-from modelry.core.events import Event, model_chain
+from modelry.core.events import REGISTRY, Event, model_chain
 from modelry.core.lifecycle import lifecycle_to_json
 from modelry.core.model import Model
 from modelry.core.names import Ref
 from modelry.core.ports import Progress, View
 from modelry.core.sealing import document
 from modelry.core.strict_json import Json
+from modelry.core.verbs.access_audit import kept_records
 from modelry.core.verbs.world import World, living_model
 
 
@@ -40,11 +42,14 @@ def export(world: World, stream: BinaryIO, ref: Ref | None, progress: Progress |
         with tempfile.TemporaryFile() as spool:
             writer = ArchiveWriter(stream, {"whole": ref is None, "at": world.clock.now()})
             counts = {"version": 0, "event": 0}
-            writer.records(
-                cast("BinaryIO", spool), _counted(_records(view, models, whole=ref is None), counts)
-            )
-            _write_blobs(world, writer, blobs, progress)
-            writer.finish()
+            records = _counted(_records(view, models, whole=ref is None), counts)
+            try:
+                writer.records(cast("BinaryIO", spool), records)
+                _write_blobs(world, writer, blobs, progress)
+                writer.finish()
+            except BaseException:
+                writer.abandon()
+                raise
     return Carried(len(models), counts["version"], counts["event"], len(blobs), sum(blobs.values()))
 
 
@@ -77,6 +82,9 @@ def _blobs(view: View, models: Sequence[Model]) -> dict[str, int]:
 
 
 def _records(view: View, models: Sequence[Model], *, whole: bool) -> Iterator[dict[str, Json]]:
+    if whole:
+        yield from (_event_record(event) for event in view.every_event(REGISTRY))
+        yield from _access_records(view)
     projects = view.projects() if whole else sorted({model.project for model in models})
     for project in projects:
         lifecycle = view.lifecycle(project)
@@ -93,6 +101,11 @@ def _records(view: View, models: Sequence[Model], *, whole: bool) -> Iterator[di
             yield {"record": "version", "document": document(version)}
         chain = model_chain(model.project, model.name)
         yield from (_event_record(event) for event in view.every_event(chain))
+
+
+def _access_records(view: View) -> Iterator[dict[str, Json]]:
+    for kind, key, body in kept_records(view):
+        yield {"record": "access", "kind": kind, "key": key, "body": body}
 
 
 def _event_record(event: Event) -> dict[str, Json]:

@@ -20,7 +20,9 @@ def log(
 ) -> Page[Event]:
     """List events of every chain, latest first; where a request came from is for admins."""
     scope = readable(world, project)
-    projects = wanted.projects if scope is None else frozenset(scope) & (wanted.projects or scope)
+    projects = wanted.projects if scope is None else frozenset(scope)
+    if scope is not None and wanted.projects is not None:
+        projects = wanted.projects.intersection(scope)
     before = _read(cursor)
     with world.store.read() as view:
         if project is not None:

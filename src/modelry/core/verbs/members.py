@@ -24,6 +24,7 @@ from modelry.core.errors import Conflict, NotFound
 from modelry.core.events import REGISTRY, EventKind
 from modelry.core.ports import Unit
 from modelry.core.strict_json import Json
+from modelry.core.verbs import once
 from modelry.core.verbs.permit import permit
 from modelry.core.verbs.world import World, lifecycle_of, record_alone
 
@@ -52,7 +53,7 @@ def create_account(
         record_alone(world, unit, REGISTRY, EventKind.ACCOUNT_CREATED, None, body, now)
         return account
 
-    return world.store.change(change)
+    return once.change(world, change)
 
 
 def set_disabled(world: World, name: str, *, disabled: bool) -> Account:
@@ -72,7 +73,7 @@ def set_disabled(world: World, name: str, *, disabled: bool) -> Account:
         record_alone(world, unit, REGISTRY, kind, None, {"account": key}, now)
         return changed
 
-    return world.store.change(change)
+    return once.change(world, change)
 
 
 def accounts(world: World) -> Sequence[Account]:
@@ -110,7 +111,7 @@ def set_member(world: World, project: str, account: str, role: Role) -> Member:
         record_alone(world, unit, _chain(where), EventKind.MEMBER_SET, None, told, now)
         return member_of(where, name, body)
 
-    return world.store.change(change)
+    return once.change(world, change)
 
 
 def remove_member(world: World, project: str, account: str) -> None:
@@ -129,7 +130,7 @@ def remove_member(world: World, project: str, account: str) -> None:
         told: dict[str, Json] = {"account": name, "before": before["role"]}
         record_alone(world, unit, _chain(where), EventKind.MEMBER_REMOVED, None, told)
 
-    world.store.change(change)
+    once.change(world, change)
 
 
 def members(world: World, project: str) -> Sequence[Member]:

@@ -7,10 +7,23 @@ that the request was about, as they are now.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar, cast
 
-from modelry.core.errors import Invalid
+from modelry.core.access import Role
+from modelry.core.accounts import (
+    ACCOUNT,
+    MEMBER,
+    PUBLISHER,
+    TOKEN,
+    Account,
+    Member,
+    Publisher,
+    Token,
+    account_of,
+    publisher_of,
+)
+from modelry.core.errors import Conflict, Invalid
 from modelry.core.lifecycle import Lifecycle, lifecycle_from_json, lifecycle_to_json
 from modelry.core.model import Model, Version
 from modelry.core.names import Ref
@@ -18,7 +31,8 @@ from modelry.core.ports import Unit
 from modelry.core.strict_json import Json
 from modelry.core.verbs.world import RequestKey, World
 
-T = TypeVar("T", bound=Version | Model | Lifecycle | None)
+Answer = Version | Model | Lifecycle | Account | Member | Publisher | Token | None
+T = TypeVar("T", bound=Answer)
 
 KIND = "request"
 REMEMBERED = 7 * 24 * 3600 * 1_000_000
@@ -50,25 +64,57 @@ def change(world: World, work: Callable[[Unit], T]) -> T:
     return world.store.change(once)
 
 
-def _answer(answer: Version | Model | Lifecycle | None) -> Json:
+def _answer(answer: Answer) -> Json:  # noqa: PLR0911 - one for each noun
     if isinstance(answer, Version):
         return ["version", answer.project, answer.name, answer.number]
     if isinstance(answer, Model):
         return ["model", answer.project, answer.name]
+    if isinstance(answer, Account):
+        return [ACCOUNT, answer.name]
+    if isinstance(answer, Member):
+        return [MEMBER, answer.project, answer.account, str(answer.role), answer.since]
+    if isinstance(answer, Publisher):
+        return [PUBLISHER, answer.project, answer.id]
+    if isinstance(answer, Token):
+        return [TOKEN, answer.id]
     return None if answer is None else ["stages", lifecycle_to_json(answer)]
 
 
-def _again(
-    unit: Unit, request: RequestKey, done: Mapping[str, Json]
-) -> Version | Model | Lifecycle | None:
+def _again(unit: Unit, request: RequestKey, done: Mapping[str, Json]) -> Answer:
     if done["fingerprint"] != request.fingerprint:
         msg = "this idempotency key was given to another request; make a new key for a new request"
         raise Invalid(msg, field="Idempotency-Key")
-    answer = cast("list[str] | None", done["answer"])
-    if answer is None:
-        return None
-    if answer[0] == "version":
-        return unit.version(Ref(answer[1], answer[2]).at(cast("int", answer[3])))
-    if answer[0] == "model":
-        return unit.model(answer[1], answer[2])
-    return lifecycle_from_json(cast("Json", answer[1]))
+    kept = cast("list[str] | None", done["answer"])
+    return None if kept is None else _READ[kept[0]](unit, kept[1:])
+
+
+def _version(unit: Unit, kept: Sequence[str]) -> Answer:
+    return unit.version(Ref(kept[0], kept[1]).at(cast("int", kept[2])))
+
+
+def _publisher(unit: Unit, kept: Sequence[str]) -> Answer:
+    body = unit.kept(PUBLISHER, f"{kept[0]}/{kept[1]}")
+    if body is None:
+        msg = "the publisher of this request was made, and is trusted no more"
+        raise Conflict(msg, publisher=kept[1])
+    return publisher_of(kept[0], kept[1], body)
+
+
+def _token(unit: Unit, kept: Sequence[str]) -> Answer:
+    del unit
+    msg = (
+        "the token of this request was made, and its secret shown; revoke it and make another "
+        f"(modelry token revoke {kept[0]})"
+    )
+    raise Conflict(msg, token=kept[0])
+
+
+_READ: Mapping[str, Callable[[Unit, Sequence[str]], Answer]] = {
+    "version": _version,
+    "model": lambda unit, kept: unit.model(kept[0], kept[1]),
+    "stages": lambda _, kept: lifecycle_from_json(cast("Json", kept[0])),
+    ACCOUNT: lambda unit, kept: account_of(kept[0], unit.kept(ACCOUNT, kept[0])),
+    MEMBER: lambda _, kept: Member(kept[0], kept[1], Role(kept[2]), cast("int", kept[3])),
+    PUBLISHER: _publisher,
+    TOKEN: _token,
+}

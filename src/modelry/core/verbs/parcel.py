@@ -15,6 +15,7 @@ from modelry.core.model import Version
 from modelry.core.names import check_label, check_model, check_path, check_project, check_text
 from modelry.core.sealing import digest_of, document, open_document, sha256_of
 from modelry.core.strict_json import Json, load_object
+from modelry.core.verbs.access_parcel import check_access
 
 
 @dataclass(slots=True)
@@ -25,11 +26,12 @@ class Parcel:
     environments: dict[str, str]
     versions: dict[str, dict[int, Version]]
     events: dict[str, list[Event]]
+    access: dict[tuple[str, str], Mapping[str, Json]]
 
 
 def read_parcel(reader: ArchiveReader) -> Parcel:
     """Read every record, and check each chain and each digest. Raises `Invalid`."""
-    parcel = Parcel({}, {}, {}, {})
+    parcel = Parcel({}, {}, {}, {}, {})
     for each in reader.records():
         try:
             _take_record(parcel, each)
@@ -58,6 +60,13 @@ def _take_record(parcel: Parcel, each: Mapping[str, Json]) -> None:
     elif kind == "event":
         event = _event(each)
         parcel.events.setdefault(event.chain, []).append(event)
+    elif kind == "access":
+        _refuse_hidden(each)
+        place = (str(each["kind"]), str(each["key"]))
+        if place in parcel.access:
+            msg = f"the {place[0]} {place[1]} stands in the archive twice"
+            raise ValueError(msg)
+        parcel.access[place] = check_access(*place, each["body"])
     else:
         msg = f"there is no record called {kind!r}"
         raise ValueError(msg)

@@ -20,6 +20,7 @@ from modelry.core.events import EventKind
 from modelry.core.names import check_project, check_text
 from modelry.core.ports import Unit
 from modelry.core.strict_json import Json
+from modelry.core.verbs import once
 from modelry.core.verbs.permit import permit
 from modelry.core.verbs.world import World, lifecycle_of, record_alone
 
@@ -68,7 +69,7 @@ def trust_publisher(  # noqa: PLR0913 - a trusted publisher has this many facts
         record_alone(world, unit, where, EventKind.PUBLISHER_TRUSTED, None, told, now)
         return made
 
-    return world.store.change(change)
+    return once.change(world, change)
 
 
 def publishers(world: World, project: str) -> Sequence[Publisher]:
@@ -95,7 +96,7 @@ def distrust_publisher(world: World, project: str, identity: str) -> None:
         told = _told(publisher_of(where, identity, body))
         record_alone(world, unit, where, EventKind.PUBLISHER_DISTRUSTED, None, told)
 
-    world.store.change(change)
+    once.change(world, change)
 
 
 def _told(publisher: Publisher) -> dict[str, Json]:

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import BinaryIO, cast
 
+from modelry.core.accounts import touch
 from modelry.core.archive import ArchiveReader, BlobMember
 from modelry.core.draft import checked_tags
 from modelry.core.errors import Conflict, Invalid
-from modelry.core.events import Event, EventKind
+from modelry.core.events import REGISTRY, Event, EventKind
 from modelry.core.lifecycle import lifecycle_from_json
 from modelry.core.model import Model
 from modelry.core.names import parse_model
@@ -169,9 +170,17 @@ def _take_all(unit: Unit, parcel: Parcel, checkpoint: Checkpoint | None) -> None
         unit.set_lifecycle(project, lifecycle_from_json(stages), events[0].at if events else 0)
         for event in events:
             unit.append(event)
+    for event in parcel.events.get(REGISTRY, []):
+        unit.append(event)
     for chain in sorted(parcel.events):
         if "/" in chain:
             _fold(unit, parcel, chain)
+        elif chain != REGISTRY and chain not in parcel.projects:
+            msg = f"the archive holds the history of {chain}, which is no project of it"
+            raise Invalid(msg, project=chain)
+    for (kind, key), body in parcel.access.items():
+        unit.keep(kind, key, body)
+    touch(unit)
     problems = audit_view(unit, None, checkpoint, None).problems
     if problems:
         first = problems[0]

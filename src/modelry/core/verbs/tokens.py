@@ -25,6 +25,7 @@ from modelry.core.events import REGISTRY, EventKind
 from modelry.core.names import check_project, check_text
 from modelry.core.ports import Unit
 from modelry.core.strict_json import Json
+from modelry.core.verbs import once
 from modelry.core.verbs.permit import deny, permit
 from modelry.core.verbs.world import World, lifecycle_of, record_alone
 
@@ -79,7 +80,7 @@ def create_token(  # noqa: PLR0913 - a token has this many facts
     token = Token(identity, owner, name, digest_of_secret(secret), now, until, where, role)
     _refuse_wider(world.actor, token)
 
-    def change(unit: Unit) -> None:
+    def change(unit: Unit) -> Token:
         if account_of(owner, unit.kept(ACCOUNT, owner)) is None:
             msg = f"there is no account {owner!r}; make it first (modelry account create {owner})"
             raise NotFound(msg, account=owner)
@@ -88,8 +89,9 @@ def create_token(  # noqa: PLR0913 - a token has this many facts
         unit.keep(TOKEN, identity, token_body(token))
         touch(unit)
         record_alone(world, unit, REGISTRY, EventKind.TOKEN_CREATED, None, _told(token), now)
+        return token
 
-    world.store.change(change)
+    once.change(world, change)
     return NewToken(token, f"{PREFIX}{identity}_{secret}")
 
 
@@ -150,7 +152,7 @@ def revoke_token(world: World, identity: str) -> None:
         told = _told(token_of(identity, body))
         record_alone(world, unit, REGISTRY, EventKind.TOKEN_REVOKED, None, told)
 
-    world.store.change(change)
+    once.change(world, change)
 
 
 def _no_token(identity: str) -> NotFound:

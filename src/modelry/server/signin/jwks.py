@@ -230,6 +230,7 @@ def _key(document: Json) -> SigningKey | None:
     key = import_key(public)
     if not isinstance(key, RSAKey | ECKey | OKPKey):
         return None
+    key.get_op_key("verify")  # raises here, not at somebody's login, where the numbers are no key
     return SigningKey(_text(document, "kid"), _text(document, "alg"), key)
 
 

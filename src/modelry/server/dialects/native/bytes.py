@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
@@ -49,7 +50,7 @@ async def download_file(
     file = await call(lambda service: _file(service, version_id, path))
     headers = headers_of(file.path, file.sha256, file.size)
     tag = headers["ETag"]
-    if tag in request.headers.get("if-none-match", ""):
+    if answers.unchanged(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers={"ETag": tag})
     blobs = desk.world.blobs
     if redirect and desk.settings.redirects:
@@ -196,9 +197,13 @@ async def delete_upload(call: CallOf, upload_id: UploadId) -> Response:
     return answers.nothing()
 
 
-def uploaded(call: Call, service: Service, files: list[schemas.FileIn]) -> frozenset[str]:
-    """Answer the digests of files that this caller uploaded whole. Raises for any that are not."""
-    found: set[str] = set()
+def uploaded(call: Call, service: Service, files: list[schemas.FileIn]) -> dict[str, str]:
+    """Answer the digests of files that this caller uploaded whole, and the uploads they came by.
+
+    One that is gone was used already, by the same request sent before.
+    """
+    found: dict[str, str] = {}
+    uploads = call.desk.world.blobs.uploads
     for each in files:
         if each.upload is None:
             continue
@@ -206,6 +211,7 @@ def uploaded(call: Call, service: Service, files: list[schemas.FileIn]) -> froze
         if (slip.sha256, slip.size) != (each.sha256, each.size):
             msg = f"the upload of {each.path!r} is of other bytes"
             raise Conflict(msg, path=each.path)
-        call.desk.world.blobs.uploads.finish(slip.upload, slip.sha256, slip.size)
-        found.add(slip.sha256)
-    return frozenset(found)
+        with suppress(NotFound):
+            uploads.finish(slip.upload, slip.sha256, slip.size)
+            found[slip.sha256] = slip.upload
+    return found

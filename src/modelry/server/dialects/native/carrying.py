@@ -119,7 +119,7 @@ async def restore_registry(call: CallOf, body: schemas.TakeIn) -> Response:
 
 @contextmanager
 def _uploaded(call: Call, service: Service, upload: str) -> Iterator[BinaryIO]:
-    """Open the archive that a caller uploaded; it is forgotten when it has been taken in."""
+    """Open the archive that a caller uploaded."""
     slip = call.desk.slips.read(upload, service.account)
     blobs = call.desk.world.blobs
     if blobs.uploads.received(slip.upload) != slip.size:
@@ -128,7 +128,6 @@ def _uploaded(call: Call, service: Service, upload: str) -> Iterator[BinaryIO]:
     blobs.uploads.finish(slip.upload, slip.sha256, slip.size)
     with blobs.open(slip.sha256) as stream:
         yield stream
-    blobs.uploads.drop(slip.upload)
 
 
 def _carried(carried: Carried) -> Response:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from modelry.core.access import Action
 from modelry.core.draft import TagsInput
+from modelry.core.errors import Invalid
 from modelry.core.service import Service
 from modelry.server import answers
 from modelry.server.dialects.native import schemas
@@ -35,12 +36,22 @@ Comment = Annotated[str, Query(max_length=8000)]
       status=201, answers=schemas.ModelDocument, tags=TAGS)  # fmt: skip
 async def create_model(call: CallOf, body: schemas.CreateModel) -> Response:
     """Make a registered model before its first version; 409 where it is there already."""
-    project = body.project or body.project_id
-    name = f"{project}/{body.name}" if project and "/" not in body.name else body.name
+    within, slash, own = body.name.rpartition("/")
+    project = _one(within if slash else None, body.project, body.project_id)
+    name = body.name if project is None else f"{project}/{own}"
     tags = cast("TagsInput", body.tags or {})
     return await call(
         lambda service: answers.of_model(service.new_model(name, body.description or "", tags), 201)
     )
+
+
+def _one(*named: str | None) -> str | None:
+    """Answer the project that a request names in one or several ways; they have to agree."""
+    given = [each for each in named if each is not None]
+    if len({each.lower() for each in given}) > 1:
+        msg = f"{' and '.join(map(repr, given))} are not one project; name it once"
+        raise Invalid(msg, field="project_id")
+    return given[0] if given else None
 
 
 @door(router, "PUT", "/registry/models", "ensure_model", Action.REGISTER,
@@ -70,7 +81,7 @@ async def list_models(  # noqa: PLR0913 - the filters of a list
     cursor: Cursor = None,
 ) -> Response:
     """List registered models by name, of every project that the caller may read."""
-    place = project or project_id
+    place = _one(project, project_id)
 
     def read(service: Service) -> Response:
         if cursor is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from typing import Annotated, Any, cast
 
@@ -11,13 +12,14 @@ from starlette.responses import Response
 from modelry.core.access import Action
 from modelry.core.documents import Document, iso
 from modelry.core.draft import DatasetInput, Draft, TagsInput, draft
-from modelry.core.errors import Invalid
+from modelry.core.errors import Invalid, RegistryError
 from modelry.core.events import Event, relabels
 from modelry.core.model import Commit, Environment, File, Version
 from modelry.core.names import parse_model
 from modelry.core.service import Service
 from modelry.core.verbs.enlist import Parts
 from modelry.server import answers
+from modelry.server.desk import Call
 from modelry.server.dialects.native import schemas
 from modelry.server.dialects.native.bytes import uploaded
 from modelry.server.dialects.native.conditions import version_guard
@@ -28,6 +30,7 @@ from modelry.server.dialects.native.wording import wording
 
 router = APIRouter()
 TAGS = ("versions",)
+_LOG = logging.getLogger("modelry.server")
 
 ModelId = Annotated[
     str, Path(description="An id, a name, or project/name.", examples=["credit-risk"])
@@ -164,7 +167,7 @@ async def create_version(call: CallOf, model_id: ModelId, body: schemas.CreateVe
     call.environment = Environment(**body.environment.model_dump()) if body.environment else None
     settings = call.desk.settings
 
-    def change(service: Service) -> tuple[Document, int]:
+    def change(service: Service) -> tuple[Document, int, Collection[str]]:
         origin = source_of(body.source, body.artifact_version_id, settings.external_sources,
                            has_files=bool(body.files))  # fmt: skip
         files = tuple(File(each.path, each.sha256, each.size) for each in body.files)
@@ -172,18 +175,28 @@ async def create_version(call: CallOf, model_id: ModelId, body: schemas.CreateVe
         begun = call.desk.world.clock.now()
         version = service.enlist(
             model_name(service, model_id),
-            Parts(body.kind, files, origin, owned),
+            Parts(body.kind, files, origin, frozenset(owned)),
             _draft(body),
             body.base,
             again=body.again,
         )
         was_there = body.again and version.created < begun
-        return body_of(service, version), 200 if was_there else 201
+        return body_of(service, version), 200 if was_there else 201, owned.values()
 
-    document, status = await call(change)
+    document, status, used = await call(change)
+    await call.desk.threads.move(lambda: _drop(call, used))
     if call.notes:
         document["notes"] = list(call.notes)
     return answers.of_version(document, status)
+
+
+def _drop(call: Call, uploads: Collection[str]) -> None:
+    """Let go of uploads whose bytes a version holds now; where that fails they end by time."""
+    try:
+        for each in uploads:
+            call.desk.world.blobs.uploads.drop(each)
+    except RegistryError as error:
+        _LOG.warning("an upload could not be dropped: %s", error.message)
 
 
 def _draft(body: schemas.CreateVersion) -> Draft:
