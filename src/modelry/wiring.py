@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 from modelry import plugins
 from modelry.blobs.shelf import LocalShelf
@@ -15,7 +16,7 @@ from modelry.blobs.tree import LocalSources
 from modelry.core.errors import Unsupported
 from modelry.core.inspection import Inspection
 from modelry.core.model import Findings, Kind
-from modelry.core.ports import SourceFile
+from modelry.core.ports import Progress, SourceFile
 from modelry.core.registry import Registry
 from modelry.core.repository import RegistryRepository
 from modelry.core.verbs.world import World
@@ -44,6 +45,33 @@ def connect(uri: str | None = None, *, home: Path | None = None) -> RegistryRepo
             )
             return remote
     return Registry(embedded(settings, uri, home=home))
+
+
+class Schema(Protocol):
+    """The tables of a database, as an operator sees them."""
+
+    head: str
+
+    def current(self) -> str | None:
+        """Answer the revision of the tables, None where there are none."""
+        ...
+
+    def upgrade(self, progress: Progress | None = None) -> str | None:
+        """Bring the tables to `head`; answer the revision that they had."""
+        ...
+
+    def check(self) -> list[str]:
+        """List where the tables are not what they should be."""
+        ...
+
+
+def schema(uri: str | None = None, *, home: Path | None = None) -> Schema:
+    """Answer the schema of the embedded registry's database, which is not opened for this."""
+    settings = Settings()
+    folder = (home or settings.home).expanduser()
+    chosen = uri or settings.uri or f"sqlite:///{folder / 'registry.db'}"
+    found: Schema = plugins.load("schemas", chosen.partition(":")[0])(chosen)
+    return found
 
 
 def embedded(settings: Settings, uri: str | None = None, *, home: Path | None = None) -> World:

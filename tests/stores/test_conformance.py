@@ -1,5 +1,6 @@
-"""Both stores keep the promises of the port."""
+"""Every store keeps the promises of the port."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from modelry.core.ports import Store
 from modelry.stores.memory import MemoryStore
 from modelry.stores.sql import SqliteStore, sqlite
+from modelry.stores.sql.postgresql import open_postgresql
 from modelry.testing.stores import StoreConformance
 
 
@@ -23,6 +25,14 @@ class TestSqliteWritingAhead(StoreConformance):
     def store(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
         monkeypatch.setattr(sqlite, "journal", lambda _: "WAL")
         return SqliteStore(tmp_path / "registry.db")
+
+
+class TestPostgresql(StoreConformance):
+    @pytest.fixture
+    def store(self, database: str) -> Iterator[Store]:
+        made = open_postgresql(database)
+        yield made
+        made.close()
 
 
 class TestMemory(StoreConformance):

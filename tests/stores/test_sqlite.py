@@ -112,7 +112,7 @@ def test_a_schema_of_another_time_is_refused(path: Path) -> None:
     SqliteStore(path).close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(Unavailable, match="has schema 99 and this Modelry knows 1"):
+    with pytest.raises(Unavailable, match="has the schema 0099, which this Modelry does not know"):
         SqliteStore(path)
 
 
@@ -266,6 +266,26 @@ def test_a_fork_uses_connections_of_its_own(path: Path) -> None:
     assert process.exitcode == 0
     with store.read() as view:
         assert view.environment("c" * 64) == "child"
+
+
+def test_the_mark_of_a_moment_sees_what_others_commit(path: Path) -> None:
+    store, other = SqliteStore(path), SqliteStore(path)
+    marks = [store.generation()]
+    other.change(one_version)
+    marks.append(store.generation())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE models SET updated = 9")
+        connection.commit()
+    marks.append(store.generation())
+    store.close()
+    marks.append(store.generation())
+    assert len(set(marks)) == len(marks)
+    assert store.generation() == marks[-1]
+    seen: list[object] = []
+    thread = threading.Thread(target=lambda: seen.append(store.generation()))
+    thread.start()
+    thread.join()
+    assert seen == marks[-1:]
 
 
 def test_a_snapshot_is_a_copy_that_does_not_hold_up_writers(path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from modelry.blobs.local import LocalBlobs
 from modelry.blobs.shelf import LocalShelf
 from modelry.blobs.tree import LocalSources
+from modelry.core.access import Actor, Role
 from modelry.core.inspection import Inspection
 from modelry.core.model import Commit, Environment
 from modelry.core.ports import FileFormat, FolderFormat, Store
@@ -40,8 +42,8 @@ class TickingClock:
 class FixedSurroundings:
     """Ada, on Python 3.11, in no git checkout; each can be changed."""
 
-    def __init__(self) -> None:
-        self.name = "ada"
+    def __init__(self, name: str = "ada") -> None:
+        self.name = name
         self.checkout: Commit | None = None
         self.python = Environment("3.11.7", "test", {"numpy": "2.0"})
 
@@ -86,3 +88,9 @@ def world_on(
 def registry_on(store: Store, folder: Path) -> Registry:
     """Make a registry of `world_on`."""
     return Registry(world_on(store, folder))
+
+
+def acting(world: World, name: str, roles: Mapping[str, Role] | None = None) -> World:
+    """Answer the same registry as `name` reaches it, who has these roles and no others."""
+    actor = Actor(name, dict(roles or {}))
+    return replace(world, actor=actor, surroundings=FixedSurroundings(name))

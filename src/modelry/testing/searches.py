@@ -52,7 +52,7 @@ class SearchConformance:
     def test_a_search_keeps_to_its_project(self, store: Store) -> None:
         store.change(_searchable)
         with store.read() as view:
-            found, _ = view.search(parse("order by name asc"), "team", None, 9)
+            found, _ = view.search(parse("order by name asc"), {"team"}, None, 9)
         assert [each.name for each in found] == ["other"]
 
 
@@ -119,6 +119,19 @@ SEARCHES = {
     f"params.long = {'x' * 200}a": "credit-risk:3",
     "alias = Champion": "credit-risk:3",
     "alias ~ champ": "credit-risk:3",
+    "name ~ \N{KELVIN SIGN}": "",
+    "description ~ '50% BETTER_'": "credit-risk:2",
+    "author = bob or format = onnx or run_id = run-1": "credit-risk:2 credit-risk:1",
+    "author = bob or author = nobody or dataset = loans.csv": "credit-risk:3 credit-risk:2",
+    "author = bob or not metrics.auc": "other:1 credit-risk:2",
+    "(name = fraud or stage = production) and (size > 5 or nothing)": "Fraud:1 credit-risk:2",
+    "size > 11.5": "credit-risk:3 credit-risk:2",
+    "size >= 12.0 and number != 3": "credit-risk:2",
+    "size in (11, 12.5, 13)": "other:1 Fraud:1 credit-risk:3 credit-risk:1",
+    "size < 1e300 and number > -1e999 and name = fraud": "Fraud:1",
+    "number = 1.5": "",
+    "number != 1.5 and name = fraud": "Fraud:1",
+    "project = team or name = fraud": "other:1 Fraud:1",
     "name ~ RISK": "credit-risk:3 credit-risk:2 credit-risk:1",
     "name = fraud": "Fraud:1",
     "project = team": "other:1",

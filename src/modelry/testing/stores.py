@@ -26,9 +26,11 @@ from modelry.core.query import parse
 from modelry.core.sealing import document
 from modelry.testing.examples import happen, keep, some_model, some_version
 from modelry.testing.searches import SearchConformance
+from modelry.testing.stores_lists import ListConformance
+from modelry.testing.stores_log import LogConformance
 
 
-class StoreConformance(SearchConformance):
+class StoreConformance(SearchConformance, ListConformance, LogConformance):
     """Each test is a promise of `modelry.core.ports`, in a sentence."""
 
     @pytest.fixture
@@ -252,7 +254,7 @@ class StoreConformance(SearchConformance):
             everything = view.models(None, "", 10)
             assert [each.model.full_name for each in everything] == ["alpha/z", "A", "b"]
             assert [(each.versions, each.pointers[0].name) for each in everything] == [(1, "p")] * 3
-            assert [each.model.name for each in view.models("default", "default/a", 9)] == ["b"]
+            assert [each.model.name for each in view.models({"default"}, "default/a", 9)] == ["b"]
             assert [each.model.name for each in view.models(None, "alpha/z", 1)] == ["A"]
 
     def test_tags_and_descriptions_change_and_are_found(self, store: Store) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import operator
+import string
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -14,10 +15,17 @@ from modelry.core.names import label_key
 from modelry.core.query import Both, Condition, Either, Negation, Node, Query, Value, Word, words
 from modelry.core.strict_json import Json, dumps, loads
 
+_ASCII = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
 Place = tuple[object, ...]
 _ORDERED: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
+
+
+def fold(text: str) -> str:
+    """Answer `text` with its ASCII letters in lower case and all else as it is."""
+    return text.translate(_ASCII)
 
 
 def search(
@@ -98,8 +106,8 @@ def _condition(node: Condition, version: Version) -> bool:
         return any(_compare(node, name, str.lower) for name in version.aliases)
     if node.field == "dataset":
         return any(_compare(node, each.name, str) for each in version.datasets)
-    value, fold = _field(node, version)
-    return value is not None and _compare(node, value, fold)
+    value, lower = _field(node, version)
+    return value is not None and _compare(node, value, lower)
 
 
 def _entry(node: Condition, value: Json) -> bool:
@@ -149,10 +157,10 @@ def _digest(text: str) -> str:
     return f"sha256:{text.removeprefix('sha256:')}"
 
 
-def _compare(node: Condition, value: Value, fold: Callable[[str], str]) -> bool:
+def _compare(node: Condition, value: Value, lower: Callable[[str], str]) -> bool:
     if node.op == "~":
-        return str(node.values[0]).lower() in str(value).lower()
-    wanted = [fold(each) if isinstance(each, str) else each for each in node.values]
+        return fold(str(node.values[0])) in fold(str(value))
+    wanted = [lower(each) if isinstance(each, str) else each for each in node.values]
     if node.op in _ORDERED:
         return _ORDERED[node.op](value, wanted[0])
     return (value in wanted) != (node.op == "!=")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
 from modelry.core.events import Event, Head
 from modelry.core.lifecycle import DEFAULT_LIFECYCLE, Lifecycle
 from modelry.core.model import Model, Move, Pointer, Version
 from modelry.core.names import DEFAULT_PROJECT
+from modelry.core.strict_json import Json
+
+_MARK = "generation"
 
 
 @dataclass(slots=True)
@@ -26,7 +30,12 @@ class State:
     events: dict[tuple[str, int], Event] = field(default_factory=dict)
     heads: dict[str, Head] = field(default_factory=dict)
     environments: dict[str, str] = field(default_factory=dict)
+    kept: dict[tuple[str, str], tuple[Mapping[str, Json], int | None]] = field(default_factory=dict)
+    generation: int = 0
 
     def copy(self) -> State:
         """Answer a state whose changes leave this one as it is."""
-        return State(*[dict(getattr(self, each.name)) for each in fields(self)])
+        tables = {
+            each.name: dict(getattr(self, each.name)) for each in fields(self) if each.name != _MARK
+        }
+        return State(**tables, generation=self.generation + 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
@@ -38,6 +38,10 @@ class MemoryStore:
     def resolve(self, ref: Ref) -> Version | None:
         """See `Store.resolve`."""
         return MemoryView(self._state).version(ref)
+
+    def generation(self) -> Hashable:
+        """See `Store.generation`: a count of the changes."""
+        return self._state.generation
 
     def change(self, work: Callable[[Unit], T]) -> T:
         """See `Store.change`."""

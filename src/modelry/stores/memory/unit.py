@@ -10,6 +10,7 @@ from modelry.core.events import Event, Head
 from modelry.core.lifecycle import Lifecycle
 from modelry.core.model import Model, Move, Pointer, Version
 from modelry.core.names import label_key
+from modelry.core.strict_json import Json
 from modelry.stores.memory.view import MemoryView
 
 
@@ -94,3 +95,20 @@ class MemoryUnit(MemoryView):
     def add_environment(self, digest: str, body: str) -> None:
         """See `Ledger.add_environment`."""
         self._state.environments.setdefault(digest, body)
+
+    def keep(self, kind: str, key: str, body: Mapping[str, Json], until: int | None = None) -> None:
+        """See `Ledger.keep`."""
+        self._state.kept[kind, key] = (dict(body), until)
+
+    def drop(self, kind: str, key: str) -> None:
+        """See `Ledger.drop`."""
+        self._state.kept.pop((kind, key), None)
+
+    def expire(self, now: int) -> int:
+        """See `Ledger.expire`."""
+        past = [
+            key for key, (_, until) in self._state.kept.items() if until is not None and until < now
+        ]
+        for key in past:
+            del self._state.kept[key]
+        return len(past)

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from modelry.core.events import Event, Head, touched
+from modelry.core.events import (
+    Event,
+    EventKind,
+    Head,
+    LogFilter,
+    LogPlace,
+    model_chain,
+    project_of,
+    touched,
+)
 from modelry.core.lifecycle import Lifecycle
-from modelry.core.model import Model, ModelSummary, Move, Pointer, Version
+from modelry.core.model import Model, ModelSummary, Move, Pointer, Stamp, Version
 from modelry.core.names import Ref
 from modelry.core.query import Query
-from modelry.stores.memory.search import search
+from modelry.core.strict_json import Json
+from modelry.stores.memory.search import fold, search
 from modelry.stores.memory.state import State
 
 
@@ -32,15 +43,60 @@ class MemoryView:
         """See `View.model`."""
         return self._state.models.get((project, name.lower()))
 
-    def models(self, project: str | None, after: str, limit: int) -> Sequence[ModelSummary]:
+    def models(
+        self, projects: Collection[str] | None, after: str, limit: int
+    ) -> Sequence[ModelSummary]:
         """See `View.models`."""
         space, _, name = after.lower().partition("/")
         found = [
             model
-            for key, model in sorted(self._state.models.items())
-            if model.deleted is None and project in {None, key[0]} and key > (space, name)
+            for model in self._living_models(projects)
+            if (model.project, model.name.lower()) > (space, name)
         ]
         return [self.summary(model) for model in found[:limit]]
+
+    def _living_models(self, projects: Collection[str] | None) -> list[Model]:
+        return [
+            model
+            for key, model in sorted(self._state.models.items())
+            if model.deleted is None and (projects is None or key[0] in projects)
+        ]
+
+    def find_models(
+        self, projects: Collection[str] | None, contains: str, skip: int, limit: int
+    ) -> tuple[Sequence[ModelSummary], int]:
+        """See `View.find_models`."""
+        wanted = fold(contains)
+        found = [each for each in self._living_models(projects) if wanted in fold(each.name)]
+        return [self.summary(model) for model in found[skip : skip + limit]], len(found)
+
+    def find_model(self, uid: str) -> Model | None:
+        """See `View.find_model`."""
+        return next((each for each in self._state.models.values() if each.uid == uid), None)
+
+    def find_version(self, uid: str) -> Version | None:
+        """See `View.find_version`."""
+        for model in self._state.models.values():
+            for version in self._all(model):
+                if version.uid == uid:
+                    return self._standing(model, version)
+        return None
+
+    def count_models(self, projects: Collection[str] | None) -> int:
+        """See `View.count_models`."""
+        return len(self._living_models(projects))
+
+    def count_versions(
+        self, projects: Collection[str] | None, model: Model | None = None
+    ) -> Mapping[str, int]:
+        """See `View.count_versions`; counts them, which a memory can afford."""
+        return Counter(
+            each.stage
+            for key, each in self._state.versions.items()
+            if each.deleted is None
+            and (projects is None or each.project in projects)
+            and (model is None or key[0] == model.id)
+        )
 
     def summary(self, model: Model) -> ModelSummary:
         """See `View.summary`."""
@@ -84,7 +140,7 @@ class MemoryView:
         return [each for each in self._all(model) if each.deleted is None]
 
     def versions(
-        self, model: Model, stage: str | None, below: int | None, limit: int
+        self, model: Model, stage: str | None, below: int | None, limit: int, skip: int = 0
     ) -> Sequence[Version]:
         """See `View.versions`."""
         found = [
@@ -92,7 +148,7 @@ class MemoryView:
             for each in reversed(self._living(model))
             if stage in {None, each.stage} and (below is None or each.number < below)
         ]
-        return [self._standing(model, each) or each for each in found[:limit]]
+        return [self._standing(model, each) or each for each in found[skip : skip + limit]]
 
     def every_version(self, model: Model) -> Iterator[Version]:
         """See `View.every_version`."""
@@ -142,6 +198,22 @@ class MemoryView:
         """See `View.heads`."""
         return [self._state.heads[chain] for chain in sorted(self._state.heads)]
 
+    def stamps(
+        self, model: Model, numbers: Sequence[int], pointer: str | None
+    ) -> Mapping[int, Stamp]:
+        """See `View.stamps`."""
+        found: dict[int, Stamp] = {}
+        for event in self.every_event(model_chain(model.project, model.name)):
+            changed = event.kind is not EventKind.DENIED
+            for number in touched(event).intersection(numbers) if changed else ():
+                found[number] = replace(found.get(number) or Stamp(0), updated=event.at)
+            move = self._state.moves.get((model.id, pointer or "", event.seq))
+            if move is not None and move.number in found:
+                found[move.number] = replace(
+                    found[move.number], approver=event.actor, approved=event.at
+                )
+        return found
+
     def events(
         self, chain: str, number: int | None, below: int | None, limit: int
     ) -> Sequence[Event]:
@@ -161,15 +233,42 @@ class MemoryView:
         """See `View.every_event`."""
         return iter([each for key, each in sorted(self._state.events.items()) if key[0] == chain])
 
+    def log(self, wanted: LogFilter, before: LogPlace | None, limit: int) -> Sequence[Event]:
+        """See `View.log`."""
+        place = None if before is None else (before.at, before.chain, before.seq)
+        found = [
+            each
+            for each in self._state.events.values()
+            if (place is None or (each.at, each.chain, each.seq) < place) and _passes(wanted, each)
+        ]
+        found.sort(key=lambda each: (each.at, each.chain, each.seq), reverse=True)
+        return found[:limit]
+
+    def kept(self, kind: str, key: str) -> Mapping[str, Json] | None:
+        """See `View.kept`."""
+        found = self._state.kept.get((kind, key))
+        return found[0] if found else None
+
+    def all_kept(
+        self, kind: str, prefix: str = "", after: str = "", limit: int = 1000
+    ) -> Sequence[tuple[str, Mapping[str, Json]]]:
+        """See `View.all_kept`."""
+        found = [
+            (key, body)
+            for (of, key), (body, _) in sorted(self._state.kept.items(), key=lambda each: each[0])
+            if of == kind and key.startswith(prefix) and key > after
+        ]
+        return found[:limit]
+
     def search(
-        self, query: Query, project: str | None, cursor: str | None, limit: int
+        self, query: Query, projects: Collection[str] | None, cursor: str | None, limit: int
     ) -> tuple[Sequence[Version], str | None]:
         """See `View.search`."""
         models = {model.id: model for model in self._state.models.values()}
         living = [
             (models[key[0]], self._standing(models[key[0]], each) or each)
             for key, each in self._state.versions.items()
-            if each.deleted is None and project in {None, each.project}
+            if each.deleted is None and (projects is None or each.project in projects)
         ]
         return search(living, query, cursor, limit)
 
@@ -185,10 +284,28 @@ class MemoryView:
         """See `View.has_content`."""
         return any(each.digest == digest for each in self._kept())
 
-    def named(self, digests: Iterable[str]) -> frozenset[str]:
+    def named(
+        self, digests: Iterable[str], projects: Collection[str] | None = None
+    ) -> frozenset[str]:
         """See `View.named`."""
-        held = {file.sha256 for each in self._kept() for file in each.files}
+        held = {
+            file.sha256
+            for each in self._kept()
+            if projects is None or (each.project in projects and each.deleted is None)
+            for file in each.files
+        }
         return frozenset(held.intersection(digests))
 
     def _kept(self) -> Iterator[Version]:
         return (each for each in self._state.versions.values() if each.purged is None)
+
+
+def _passes(wanted: LogFilter, event: Event) -> bool:
+    return (
+        (wanted.projects is None or project_of(event.chain) in wanted.projects)
+        and wanted.chain in {None, event.chain}
+        and wanted.actor in {None, event.actor}
+        and (wanted.kinds is None or event.kind in wanted.kinds)
+        and (wanted.since is None or event.at >= wanted.since)
+        and (wanted.until is None or event.at <= wanted.until)
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, literal_column, select
 
 from modelry.core.errors import Corrupt
 from modelry.core.events import Event, EventKind, Head
@@ -16,8 +16,11 @@ from modelry.stores.sql.tables import events, heads, models, moves, pointers, ve
 # Rows come as plain tuples, from SQLAlchemy and from a bare cursor alike.
 Row = Any
 
+# Written out, so that the text of a query can be had without its values.
+_COMMA: Any = literal_column("','")
+
 _aliases = (
-    select(func.group_concat(pointers.c.name))
+    select(func.aggregate_strings(pointers.c.name, _COMMA))
     .where(
         pointers.c.model_id == versions.c.model_id,
         pointers.c.number == versions.c.number,

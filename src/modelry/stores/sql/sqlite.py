@@ -8,48 +8,60 @@ synchronous=EXTRA neither loses what was acknowledged when the power fails.
 
 from __future__ import annotations
 
+import itertools
 import os
 import sqlite3
 import tempfile
 import threading
+import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects import sqlite as dialect
 from sqlalchemy.exc import DBAPIError
 
 from modelry.core.errors import Corrupt, Invalid, RegistryError, Unavailable
-from modelry.core.lifecycle import DEFAULT_LIFECYCLE, lifecycle_to_json
 from modelry.core.model import Version
-from modelry.core.names import DEFAULT_PROJECT, Ref, Selector
+from modelry.core.names import Ref, Selector
 from modelry.core.ports import Unit, View
-from modelry.core.strict_json import dumps
 from modelry.stores.sql import rows
 from modelry.stores.sql.queue import Queue
-from modelry.stores.sql.tables import metadata, projects
+from modelry.stores.sql.revision import REVISIONS, make_tables, refuse_other, stamped
 from modelry.stores.sql.unit import SqlUnit
 from modelry.stores.sql.view import SqlView, select_version, version_parameters
 
 T = TypeVar("T")
 
 APPLICATION_ID = 0x6D6F6479  # "mody"
-SCHEMA = 1
+SCHEMA = len(REVISIONS)
+"""What `user_version` says beside Alembic's table, for programs from before that table."""
+
 PATIENCE = 60.0
 """Seconds that a caller waits for other writers."""
 
+_GLANCE = 0.0005
+"""Seconds between two looks at a database that is being committed to."""
+
 CACHE_KIB = 8192
 """Pages that a connection keeps in memory, so that large registries are looked up as fast."""
+
+_WATCHERS = itertools.count()
 
 _SELECTORS: tuple[Selector, ...] = ("none", "latest", "number", "label", "pointer", "digest")
 
 
 def open_sqlite(uri: str) -> SqliteStore:
     """Open `sqlite:///relative.db` or `sqlite:////absolute.db`, making it where it is absent."""
-    return SqliteStore(Path(uri.removeprefix("sqlite:///")).expanduser())
+    return SqliteStore(path_of(uri))
+
+
+def path_of(uri: str) -> Path:
+    """Answer the file that `sqlite:///...` names."""
+    return Path(uri.removeprefix("sqlite:///")).expanduser()
 
 
 def journal(version: tuple[int, ...]) -> str:
@@ -60,21 +72,20 @@ def journal(version: tuple[int, ...]) -> str:
     return "WAL" if fixed else "DELETE"
 
 
-class SqliteStore:
-    """The `Store` port on a SQLite file; safe among threads and processes."""
+class SqliteFile:
+    """The connections to a SQLite file; safe among threads and processes."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._local = threading.local()
         self._bare: list[sqlite3.Connection] = []
         self._queue = Queue(path.with_name(f"{path.name}.lock"))
+        self._watching = threading.Lock()
+        self._watcher: tuple[int, int, sqlite3.Connection] | None = None
         self._process = os.getpid()
-        self._hot = {selector: _hot(selector) for selector in _SELECTORS}
         _make_folder(self._path.parent.absolute())
         self._engine = self._make_engine()
         self._watch()
-        with translated(self._path):
-            self._prepare()
 
     def _make_engine(self) -> Engine:
         engine = create_engine(
@@ -85,39 +96,29 @@ class SqliteStore:
         event.listen(engine, "connect", _configure)
         return engine
 
-    def _prepare(self) -> None:
-        """Make the tables of a new file; refuse a file of another kind or time."""
-        with self._transaction("BEGIN") as connection:
-            if self._is_ours(connection):
-                return  # looked at without the right to write, which a reader may lack
-        with self._transaction("BEGIN IMMEDIATE") as connection:
-            if self._is_ours(connection):
-                return  # another process was faster
-            pragma = connection.exec_driver_sql
-            if pragma("SELECT count(*) FROM sqlite_master").scalar_one():
-                msg = f"{self._path} is a database of something else; name another file"
-                raise Invalid(msg, path=str(self._path))
-            metadata.create_all(connection)
-            text = dumps(lifecycle_to_json(DEFAULT_LIFECYCLE))
-            connection.execute(
-                insert(projects), {"name": DEFAULT_PROJECT, "lifecycle": text, "created": 0}
-            )
-            pragma(f"PRAGMA application_id = {APPLICATION_ID}")
-            pragma(f"PRAGMA user_version = {SCHEMA}")
-
-    def _is_ours(self, connection: Connection) -> bool:
-        """Say whether the tables are there. Raises `Unavailable` for a schema of another time."""
+    def revision(self, connection: Connection) -> str | None:
+        """Answer the schema of the file, None where it is no registry."""
         pragma = connection.exec_driver_sql
         if pragma("PRAGMA application_id").scalar_one() != APPLICATION_ID:
-            return False
+            return None
         schema = pragma("PRAGMA user_version").scalar_one()
-        if schema != SCHEMA:
-            msg = (
-                f"{self._path} has schema {schema} and this Modelry knows {SCHEMA}; "
-                "use the Modelry that wrote it"
-            )
-            raise Unavailable(msg, path=str(self._path), schema=schema)
-        return True
+        return stamped(connection) if schema == SCHEMA else f"{schema:04d}"
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Look at the state of one moment."""
+        with translated(self._path), self._transaction("BEGIN") as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Be the only writer among all threads and processes, which queue."""
+        with (
+            translated(self._path),
+            self._queue.turn(PATIENCE),
+            self._transaction("BEGIN IMMEDIATE") as connection,
+        ):
+            yield connection
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Connection]:
@@ -137,6 +138,7 @@ class SqliteStore:
         self._engine.dispose(close=False)
         self._end.detach()
         self._local, self._bare = threading.local(), []
+        self._watching, self._watcher = threading.Lock(), None
         self._queue = Queue(self._path.with_name(f"{self._path.name}.lock"))
         self._process = os.getpid()
         self._watch()
@@ -145,10 +147,48 @@ class SqliteStore:
         """Give connections back when nobody has the store any more, also without `close`."""
         self._end = weakref.finalize(self, _give_back, self._engine, self._bare, os.getpid())
 
+    def close(self) -> None:
+        """See `Store.close`."""
+        _give_back(self._engine, self._bare, self._process)
+        self._local, self._watcher = threading.local(), None
+
+
+class SqliteStore(SqliteFile):
+    """The `Store` port on a SQLite file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._hot = {selector: _hot(selector) for selector in _SELECTORS}
+        with translated(self._path):
+            self._prepare()
+
+    def _prepare(self) -> None:
+        """Make the tables of a new file; refuse a file of another kind or time."""
+        with self._transaction("BEGIN") as connection:
+            if self._is_ours(connection):
+                return  # looked at without the right to write, which a reader may lack
+        with self._transaction("BEGIN IMMEDIATE") as connection:
+            if self._is_ours(connection):
+                return  # another process was faster
+            pragma = connection.exec_driver_sql
+            if pragma("SELECT count(*) FROM sqlite_master").scalar_one():
+                msg = f"{self._path} is a database of something else; name another file"
+                raise Invalid(msg, path=str(self._path))
+            make_tables(connection)
+            pragma(f"PRAGMA application_id = {APPLICATION_ID}")
+            pragma(f"PRAGMA user_version = {SCHEMA}")
+
+    def _is_ours(self, connection: Connection) -> bool:
+        """Say whether the tables are there. Raises `Unavailable` for a schema of another time."""
+        revision = self.revision(connection)
+        if revision is not None:
+            refuse_other(str(self._path), f"sqlite:///{self._path}", revision)
+        return revision is not None
+
     @contextmanager
     def read(self) -> Iterator[View]:
         """See `Store.read`."""
-        with translated(self._path), self._transaction("BEGIN") as connection:
+        with self.reading() as connection:
             yield SqlView(connection)
 
     def resolve(self, ref: Ref) -> Version | None:
@@ -165,22 +205,57 @@ class SqliteStore:
             self._after_fork()
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = sqlite3.connect(
-                self._path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
-            )
-            connection.execute("PRAGMA query_only = ON")
-            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-            self._local.connection = connection
-            self._bare.append(connection)
+            connection = self._local.connection = self._reader()
         return connection
 
+    def _reader(self, patience: float = PATIENCE) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=patience, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        self._bare.append(connection)
+        return connection
+
+    def generation(self) -> Hashable:
+        """See `Store.generation`: SQLite counts for a connection what all others commit.
+
+        Only of one and the same connection can two counts be compared. So one,
+        which never writes, counts for all threads, and the mark names it.
+        """
+        end = time.monotonic() + PATIENCE
+        with translated(self._path), self._watching:
+            while True:
+                try:
+                    return self._mark()
+                except sqlite3.OperationalError as error:  # a writer is about to commit
+                    if not _is_busy(error) or time.monotonic() > end:
+                        raise
+                time.sleep(_GLANCE)
+
+    def peek(self) -> Hashable:
+        """Answer `generation` where that takes no waiting, else None: for an event loop."""
+        if not self._watching.acquire(blocking=False):
+            return None
+        try:
+            return self._mark()
+        except sqlite3.Error:
+            return None  # whoever asks `generation` then waits, or learns what is wrong
+        finally:
+            self._watching.release()
+
+    def _mark(self) -> Hashable:
+        if os.getpid() != self._process:
+            self._after_fork()
+        if self._watcher is None:
+            self._watcher = (self._process, next(_WATCHERS), self._reader(patience=0))
+        process, number, connection = self._watcher
+        return process, number, connection.execute("PRAGMA data_version").fetchone()[0]
+
     def change(self, work: Callable[[Unit], T]) -> T:
-        """See `Store.change`. Writers of all threads and processes queue."""
-        with (
-            translated(self._path),
-            self._queue.turn(PATIENCE),
-            self._transaction("BEGIN IMMEDIATE") as connection,
-        ):
+        """See `Store.change`. A file that was upgraded meanwhile is not written as it was."""
+        with self.writing() as connection:
+            self._is_ours(connection)
             return work(SqlUnit(connection))
 
     @contextmanager
@@ -206,11 +281,6 @@ class SqliteStore:
                 source.backup(target)
         finally:
             target.close()
-
-    def close(self) -> None:
-        """See `Store.close`."""
-        _give_back(self._engine, self._bare, self._process)
-        self._local = threading.local()
 
 
 def _give_back(engine: Engine, bare: list[sqlite3.Connection], process: int) -> None:
@@ -313,3 +383,7 @@ def _refusal(path: Path, cause: BaseException | None) -> RegistryError:
         return _busy(path)
     msg = f"{path} could not be read or written ({cause}); look at the disk, then try again"
     return Unavailable(msg, reason=name or "database")
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))

@@ -49,7 +49,9 @@ models = Table(
     Column("created", BigInteger, nullable=False),
     Column("updated", BigInteger, nullable=False),
     Column("deleted", BigInteger),
+    Column("uid", String(36), nullable=False, server_default=""),
     UniqueConstraint("project", "name_key"),
+    Index("models_by_uid", "uid", unique=True),
     Index("models_by_name", "name_key", "project", unique=True),
 )
 
@@ -76,12 +78,31 @@ versions = Table(
     Column("document", Text, nullable=False),
     Column("deleted", BigInteger),
     Column("purged", BigInteger),
+    Column("uid", String(36), nullable=False, server_default=""),
     UniqueConstraint("model_id", "number"),
     UniqueConstraint("model_id", "label_key"),
     Index("versions_by_stage", "model_id", "stage", "entered"),
     Index("versions_by_digest", "digest", "model_id"),
     Index("versions_by_time", "created", "id"),
     Index("versions_by_run", "run_id"),
+    Index("versions_by_uid", "uid", unique=True),
+    Index("versions_by_author", "author", "created", "id"),
+    Index("versions_in_stage", "stage", "created", "id"),
+    Index("versions_by_format", "format", "created", "id"),
+    Index("versions_by_framework", "framework", "created", "id"),
+    Index("versions_by_label", "label_key", "created", "id"),
+    Index("versions_by_number", "number", "created", "id"),
+    Index("versions_by_size", "size"),
+    Index("versions_by_base", "base", "created", "id"),
+)
+
+counts = Table(
+    "counts",
+    metadata,
+    Column("model_id", BigInteger, ForeignKey("models.id"), primary_key=True),
+    Column("stage", String(128), primary_key=True),
+    Column("living", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 pointers = Table(
@@ -107,6 +128,7 @@ moves = Table(
     Column("entry", BigInteger, nullable=False),
     Column("below", BigInteger),
     Column("at", BigInteger, nullable=False),
+    Index("moves_by_number", "model_id", "name", "number", "seq"),
     sqlite_with_rowid=False,
 )
 
@@ -123,8 +145,13 @@ events = Table(
     Column("body", Text, nullable=False),
     Column("prev", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+    Column("project", String(128), nullable=False, server_default=""),
     UniqueConstraint("chain", "seq"),
     Index("events_by_time", "chain", "at", "seq"),
+    Index("log_by_time", "at", "chain", "seq"),
+    Index("log_by_project", "project", "at", "chain", "seq"),
+    Index("log_by_actor", "actor", "at", "chain", "seq"),
+    Index("log_by_kind", "kind", "at", "chain", "seq"),
 )
 
 touched = Table(
@@ -207,8 +234,31 @@ environments = Table(
     sqlite_with_rowid=False,
 )
 
+kept = Table(
+    "kept",
+    metadata,
+    Column("kind", String(64), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("until", BigInteger),
+    Index("kept_until", "until"),
+    sqlite_with_rowid=False,
+)
+
 START = 120
 """How many characters of a value its index holds."""
 
 MAX_WORD = 64
 """How many characters of a word are told apart by a search."""
+
+
+def _by_code_points() -> None:
+    """Let PostgreSQL compare text as SQLite does, whatever the language of the database."""
+    for table in metadata.tables.values():
+        for column in table.columns:
+            if isinstance(column.type, String):
+                text = type(column.type)(column.type.length, collation="C")
+                column.type = column.type.with_variant(text, "postgresql")
+
+
+_by_code_points()

@@ -9,7 +9,7 @@ from sqlalchemy import Table, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from modelry.core.errors import Conflict
-from modelry.core.events import Event
+from modelry.core.events import Event, project_of
 from modelry.core.events import touched as numbers_touched
 from modelry.core.lifecycle import Lifecycle, lifecycle_to_json
 from modelry.core.model import Model, Move, Pointer, Version
@@ -21,10 +21,12 @@ from modelry.stores.sql.tables import (
     MAX_WORD,
     START,
     attributes,
+    counts,
     environments,
     events,
     heads,
     holdings,
+    kept,
     metadata,
     metrics,
     model_words,
@@ -44,6 +46,19 @@ _UPDATE_MODEL = update(models).where(models.c.id == bindparam("key"))
 _UPDATE_VERSION = update(versions).where(
     versions.c.model_id == bindparam("key"), versions.c.number == bindparam("key_number")
 )
+_STANDING = select(versions.c.stage).where(
+    versions.c.model_id == bindparam("key"),
+    versions.c.number == bindparam("key_number"),
+    versions.c.deleted.is_(None),
+)
+_UPDATE_COUNT = (
+    update(counts)
+    .where(counts.c.model_id == bindparam("key"), counts.c.stage == bindparam("key_stage"))
+    .values(living=counts.c.living + bindparam("by"))
+)
+_UPDATE_KEPT = update(kept).where(
+    kept.c.kind == bindparam("key_kind"), kept.c.key == bindparam("key_key")
+)
 _UPDATE_HEAD = update(heads).where(heads.c.chain == bindparam("key"))
 _INSERT = {table.name: insert(table) for table in metadata.sorted_tables}
 
@@ -56,10 +71,10 @@ class SqlUnit(SqlView):
         taken = f"the model {model.full_name} exists already"
         number = self._insert(models, {**_model_row(model), "project": model.project,
             "name": model.name, "name_key": model.name.lower(), "author": model.author,
-            "created": model.created}, taken)  # fmt: skip
-        kept = replace(model, id=number)
-        self._add_model_words(kept)
-        return kept
+            "created": model.created, "uid": model.uid}, taken)  # fmt: skip
+        added = replace(model, id=number)
+        self._add_model_words(added)
+        return added
 
     def update_model(self, model: Model) -> None:
         """See `Fold.update_model`."""
@@ -73,27 +88,33 @@ class SqlUnit(SqlView):
     def add_version(self, model: Model, version: Version) -> Version:
         """See `Ledger.add_version`."""
         taken = f"{model.full_name} has a version {version.number} or {version.version!r} already"
-        kept = replace(version, id=self._insert(versions, _version_row(model, version), taken))
+        added = replace(version, id=self._insert(versions, _version_row(model, version), taken))
         self._many(metrics, (
-            {"version_id": kept.id, "name": name, "value": float(value)}
+            {"version_id": added.id, "name": name, "value": float(value)}
             for name, value in version.metrics.items()))  # fmt: skip
         self._many(
             attributes,
-            (_attribute(kept.id, "param", name, value) for name, value in version.params.items()),
+            (_attribute(added.id, "param", name, value) for name, value in version.params.items()),
         )
         self._many(attributes, (
-            _attribute(kept.id, "dataset", dataset.name, dataset.digest or "")
+            _attribute(added.id, "dataset", dataset.name, dataset.digest or "")
             for dataset in version.datasets))  # fmt: skip
         sizes = {file.sha256: file.size for file in version.files}
         self._many(holdings, (
-            {"sha256": sha256, "version_id": kept.id, "size": size}
+            {"sha256": sha256, "version_id": added.id, "size": size}
             for sha256, size in sizes.items()))  # fmt: skip
-        self._index_text(kept.id, version.tags, version.description, _fixed_words(version))
-        return kept
+        self._index_text(added.id, version.tags, version.description, _fixed_words(version))
+        if version.deleted is None:
+            self._count(model, version.stage, 1)
+        return added
 
     def relabel(self, model: Model, number: int, stage: str, seq: int) -> None:
         """See `Fold.relabel`."""
+        before = self._row(_STANDING, key=model.id, key_number=number)
         self._update_version(model, number, {"stage": stage, "entered": seq})
+        if before is not None and before[0] != stage:
+            self._count(model, before[0], -1)
+            self._count(model, stage, 1)
 
     def describe(
         self, model: Model, number: int, tags: Mapping[str, str], description: str
@@ -115,7 +136,10 @@ class SqlUnit(SqlView):
 
     def bury(self, model: Model, number: int, at: int) -> None:
         """See `Fold.bury`."""
+        before = self._row(_STANDING, key=model.id, key_number=number)
         self._update_version(model, number, {"deleted": at})
+        if before is not None:
+            self._count(model, before[0], -1)
 
     def purge(self, model: Model, number: int, at: int) -> None:
         """See `Fold.purge`."""
@@ -164,6 +188,7 @@ class SqlUnit(SqlView):
             "chain": event.chain, "seq": event.seq, "kind": str(event.kind),
             "actor": event.actor, "at": event.at, "number": event.number,
             "body": dumps(event.body), "prev": event.prev, "hash": event.hash,
+            "project": project_of(event.chain),
         }, f"the record {event.chain}#{event.seq} exists already")  # fmt: skip
         self._many(touched, (
             {"chain": event.chain, "number": number, "seq": event.seq}
@@ -176,6 +201,29 @@ class SqlUnit(SqlView):
         """See `Ledger.add_environment`."""
         if self.environment(digest) is None:
             self._connection.execute(insert(environments), {"digest": digest, "body": body})
+
+    def keep(self, kind: str, key: str, body: Mapping[str, Json], until: int | None = None) -> None:
+        """See `Ledger.keep`."""
+        row = {"body": dumps(body), "until": until}
+        changed = self._connection.execute(_UPDATE_KEPT, {"key_kind": kind, "key_key": key, **row})
+        if not changed.rowcount:
+            self._connection.execute(insert(kept), {"kind": kind, "key": key, **row})
+
+    def drop(self, kind: str, key: str) -> None:
+        """See `Ledger.drop`."""
+        self._connection.execute(delete(kept).where(kept.c.kind == kind, kept.c.key == key))
+
+    def expire(self, now: int) -> int:
+        """See `Ledger.expire`."""
+        return self._connection.execute(delete(kept).where(kept.c.until < now)).rowcount
+
+    def _count(self, model: Model, stage: str, by: int) -> None:
+        """Keep the count of living versions in a stage, so that nobody has to count them."""
+        row = {"key": model.id, "key_stage": stage, "by": by}
+        if not self._connection.execute(_UPDATE_COUNT, row).rowcount:
+            self._connection.execute(
+                insert(counts), {"model_id": model.id, "stage": stage, "living": by}
+            )
 
     def _insert(self, table: Table, row: Mapping[str, object], taken: str) -> int:
         try:
@@ -260,4 +308,5 @@ def _version_row(model: Model, version: Version) -> dict[str, object]:
         "document": document(version),
         "deleted": version.deleted,
         "purged": version.purged,
+        "uid": version.uid,
     }

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, func, select
+from sqlalchemy import Select, bindparam, func, select
 
-from modelry.core.events import Event, Head
 from modelry.core.lifecycle import Lifecycle, lifecycle_from_json
-from modelry.core.model import Model, ModelSummary, Move, Pointer, Version
+from modelry.core.model import Model, Move, Version
 from modelry.core.names import Ref, Selector
 from modelry.core.query import Query
 from modelry.core.strict_json import loads
 from modelry.stores.sql import rows
+from modelry.stores.sql.kept import KeptLook
+from modelry.stores.sql.listing import ListingLook
+from modelry.stores.sql.log import LogLook
 from modelry.stores.sql.search import search
 from modelry.stores.sql.tables import (
     environments,
-    events,
-    heads,
     holdings,
     models,
     moves,
     pointers,
     projects,
-    touched,
     versions,
 )
 
@@ -33,23 +32,13 @@ _BATCH = 500
 
 # Built once: to build a query costs more than to run it.
 _LIFECYCLE = select(projects.c.lifecycle).where(projects.c.name == bindparam("project"))
-_MODEL = select(*rows.MODEL_COLUMNS).where(
+SELECT_MODEL = select(*rows.MODEL_COLUMNS).where(
     models.c.project == bindparam("project"), models.c.name_key == bindparam("name")
 )
-_HEAD = select(*rows.HEAD_COLUMNS).where(heads.c.chain == bindparam("chain"))
+"""Finds a model by `project` and `name`, the name in lower case."""
+
 _ENVIRONMENT = select(environments.c.body).where(environments.c.digest == bindparam("digest"))
 _SIZE = select(holdings.c.size).where(holdings.c.size == bindparam("size")).limit(1)
-_POINTERS = (
-    select(pointers.c.model_id, *rows.POINTER_COLUMNS)
-    .where(pointers.c.model_id.in_(bindparam("ids", expanding=True)))
-    .order_by(pointers.c.model_id, pointers.c.name)
-)
-_LAST_AT = (
-    select(events.c.seq)
-    .where(events.c.chain == bindparam("chain"), events.c.at <= bindparam("at"))
-    .order_by(events.c.at.desc(), events.c.seq.desc())
-    .limit(1)
-)
 _NEXT_NAME = select(func.min(moves.c.name)).where(
     moves.c.model_id == bindparam("model"), moves.c.name > bindparam("name")
 )
@@ -116,17 +105,8 @@ def version_parameters(ref: Ref) -> dict[str, str | int]:
     return given
 
 
-class SqlView:
+class SqlView(ListingLook, LogLook, KeptLook):
     """The `View` port over one connection."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def _rows(self, query: Select[Any], **given: object) -> Sequence[Any]:
-        return self._connection.execute(query, given).fetchall()
-
-    def _row(self, query: Select[Any], **given: object) -> Any | None:  # noqa: ANN401 - a row
-        return self._connection.execute(query, given).first()
 
     def lifecycle(self, project: str) -> Lifecycle | None:
         """See `View.lifecycle`."""
@@ -139,40 +119,8 @@ class SqlView:
 
     def model(self, project: str, name: str) -> Model | None:
         """See `View.model`."""
-        row = self._row(_MODEL, project=project, name=name.lower())
+        row = self._row(SELECT_MODEL, project=project, name=name.lower())
         return rows.model(row) if row else None
-
-    def models(self, project: str | None, after: str, limit: int) -> Sequence[ModelSummary]:
-        """See `View.models`."""
-        count = (
-            select(func.count())
-            .where(versions.c.model_id == models.c.id, versions.c.deleted.is_(None))
-            .scalar_subquery()
-        )
-        query = select(*rows.MODEL_COLUMNS, count).where(models.c.deleted.is_(None))
-        if project is not None:
-            query = query.where(models.c.project == project)
-        if after:
-            space, _, name = after.lower().partition("/")
-            query = query.where(
-                (models.c.project > space)
-                | and_(models.c.project == space, models.c.name_key > name)
-            )
-        found = self._rows(query.order_by(models.c.project, models.c.name_key).limit(limit))
-        named = self._pointers_of([row[0] for row in found])
-        return [ModelSummary(rows.model(row[:-1]), row[-1], named.get(row[0], ())) for row in found]
-
-    def summary(self, model: Model) -> ModelSummary:
-        """See `View.summary`."""
-        row = self._row(select(func.count()).where(
-            versions.c.model_id == model.id, versions.c.deleted.is_(None)))  # fmt: skip
-        return ModelSummary(model, row[0] if row else 0, tuple(self.pointers(model)))
-
-    def _pointers_of(self, ids: Sequence[int]) -> dict[int, tuple[Pointer, ...]]:
-        answer: dict[int, tuple[Pointer, ...]] = {}
-        for row in self._rows(_POINTERS, ids=ids):
-            answer[row[0]] = (*answer.get(row[0], ()), rows.pointer(row[1:]))
-        return answer
 
     def version(self, ref: Ref) -> Version | None:
         """See `View.version`."""
@@ -180,7 +128,7 @@ class SqlView:
         return rows.version(row) if row else None
 
     def versions(
-        self, model: Model, stage: str | None, below: int | None, limit: int
+        self, model: Model, stage: str | None, below: int | None, limit: int, skip: int = 0
     ) -> Sequence[Version]:
         """See `View.versions`."""
         query = rows.select_versions().where(
@@ -190,7 +138,7 @@ class SqlView:
             query = query.where(versions.c.stage == stage)
         if below is not None:
             query = query.where(versions.c.number < below)
-        query = query.order_by(versions.c.number.desc()).limit(limit)
+        query = query.order_by(versions.c.number.desc()).limit(limit).offset(skip or None)
         return [rows.version(row) for row in self._rows(query)]
 
     def every_version(self, model: Model) -> Iterator[Version]:
@@ -213,20 +161,6 @@ class SqlView:
         """See `View.members`."""
         return [row[0] for row in self._rows(_MEMBERS, model=model.id, stage=stage)]
 
-    def stages_in_use(self, project: str) -> frozenset[str]:
-        """See `View.stages_in_use`."""
-        query = (
-            select(versions.c.stage)
-            .distinct()
-            .select_from(versions.join(models, models.c.id == versions.c.model_id))
-            .where(models.c.project == project, versions.c.deleted.is_(None))
-        )
-        return frozenset(row[0] for row in self._rows(query))
-
-    def pointers(self, model: Model) -> Sequence[Pointer]:
-        """See `View.pointers`."""
-        return self._pointers_of([model.id]).get(model.id, ())
-
     def move(self, model: Model, pointer: str, seq: int | None) -> Move | None:
         """See `View.move`."""
         query = select(*rows.MOVE_COLUMNS).where(
@@ -247,56 +181,11 @@ class SqlView:
             row = self._row(_NEXT_NAME, model=model.id, name=row[0])
         return found
 
-    def head(self, chain: str) -> Head | None:
-        """See `View.head`."""
-        row = self._row(_HEAD, chain=chain)
-        return rows.head(row) if row else None
-
-    def heads(self) -> Sequence[Head]:
-        """See `View.heads`."""
-        query = select(*rows.HEAD_COLUMNS).order_by(heads.c.chain)
-        return [rows.head(row) for row in self._rows(query)]
-
-    def events(
-        self, chain: str, number: int | None, below: int | None, limit: int
-    ) -> Sequence[Event]:
-        """See `View.events`."""
-        by = events if number is None else touched  # the table that gives the order
-        query = select(*rows.EVENT_COLUMNS).where(by.c.chain == chain)
-        if number is not None:
-            same = and_(events.c.chain == touched.c.chain, events.c.seq == touched.c.seq)
-            query = query.select_from(touched.join(events, same)).where(touched.c.number == number)
-        if below is not None:
-            query = query.where(by.c.seq < below)
-        query = query.order_by(by.c.seq.desc()).limit(limit)
-        return [rows.event(row) for row in self._rows(query)]
-
-    def last_at(self, chain: str, at: int) -> int:
-        """See `View.last_at`."""
-        row = self._row(_LAST_AT, chain=chain, at=at)
-        return int(row[0]) if row else 0
-
-    def every_event(self, chain: str) -> Iterator[Event]:
-        """See `View.every_event`."""
-        last = -(2**62)  # an edited record may carry any number
-        while True:
-            query = (
-                select(*rows.EVENT_COLUMNS)
-                .where(events.c.chain == chain, events.c.seq > last)
-                .order_by(events.c.seq)
-                .limit(_BATCH)
-            )
-            found = [rows.event(row) for row in self._rows(query)]
-            yield from found
-            if len(found) < _BATCH:
-                return
-            last = found[-1].seq
-
     def search(
-        self, query: Query, project: str | None, cursor: str | None, limit: int
+        self, query: Query, projects: Collection[str] | None, cursor: str | None, limit: int
     ) -> tuple[Sequence[Version], str | None]:
         """See `View.search`."""
-        return search(self._connection, query, project, cursor, limit)
+        return search(self._connection, query, projects, cursor, limit)
 
     def environment(self, digest: str) -> str | None:
         """See `View.environment`."""
@@ -314,11 +203,19 @@ class SqlView:
         )
         return self._row(query.limit(1)) is not None
 
-    def named(self, digests: Iterable[str]) -> frozenset[str]:
+    def named(
+        self, digests: Iterable[str], projects: Collection[str] | None = None
+    ) -> frozenset[str]:
         """See `View.named`."""
         wanted, answer = list(digests), set[str]()
+        query = select(holdings.c.sha256).distinct()
+        if projects is not None:
+            query = (
+                query.join(versions, versions.c.id == holdings.c.version_id)
+                .join(models, models.c.id == versions.c.model_id)
+                .where(models.c.project.in_(sorted(projects)), versions.c.deleted.is_(None))
+            )
         for start in range(0, len(wanted), _BATCH):
             batch = wanted[start : start + _BATCH]
-            query = select(holdings.c.sha256).distinct().where(holdings.c.sha256.in_(batch))
-            answer.update(row[0] for row in self._rows(query))
+            answer.update(row[0] for row in self._rows(query.where(holdings.c.sha256.in_(batch))))
         return frozenset(answer)

@@ -10,12 +10,13 @@ from typing import Annotated, BinaryIO
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from modelry.core.access import Action
+from modelry.core.access import EVERYWHERE, Action
 from modelry.core.documents import problems_document
 from modelry.core.errors import Conflict
 from modelry.core.service import Service
 from modelry.core.verbs.audit import checkpoint_from_text
 from modelry.core.verbs.export import Carried
+from modelry.core.verbs.permit import permit
 from modelry.core.verbs.remove import GRACE
 from modelry.server import answers
 from modelry.server.desk import Call
@@ -119,7 +120,8 @@ async def restore_registry(call: CallOf, body: schemas.TakeIn) -> Response:
 
 @contextmanager
 def _uploaded(call: Call, service: Service, upload: str) -> Iterator[BinaryIO]:
-    """Open the archive that a caller uploaded."""
+    """Open the archive that a caller uploaded; who may take none in is told so first."""
+    permit(call.desk.world_of(service.actor, call.trace), Action.OPERATE, EVERYWHERE)
     slip = call.desk.slips.read(upload, service.account)
     blobs = call.desk.world.blobs
     if blobs.uploads.received(slip.upload) != slip.size:
