@@ -17,7 +17,7 @@ from modelry.core import errors
 from modelry.core.events import EventKind
 from modelry.core.query import MAPS, NUMBER_FIELDS, TEXT_FIELDS
 from modelry.core.registry import Registry
-from modelry.settings import Settings
+from modelry.settings import ServerSettings
 from modelry.stores.sql.tables import metadata
 
 VERBS = sorted(name for name, _ in inspect.getmembers(Registry, inspect.isfunction))
@@ -50,7 +50,7 @@ def test_every_field_of_a_search_is_on_the_page_of_the_python_api(field: str) ->
     assert field in known or f"{field}.NAME" in known
 
 
-@pytest.mark.parametrize("field", Settings.model_fields)
+@pytest.mark.parametrize("field", ServerSettings.model_fields)
 def test_every_setting_is_on_the_page_of_settings(field: str) -> None:
     assert f"`MODELRY_{field.upper()}`" in page("docs/settings.md")
 
