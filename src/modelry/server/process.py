@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from collections.abc import Mapping
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -52,6 +54,7 @@ def serve(given: Mapping[str, str]) -> None:
     listening = _listen(settings)
     _say(f"modelry is serving at {_address(settings, listening)}")
     if settings.workers == 1:
+        signal.signal(signal.SIGTERM, _over)  # uvicorn raises it again once everything is done
         uvicorn.Server(config).run(sockets=[listening])
         return
     with shared_metrics(settings.workers):
@@ -63,6 +66,12 @@ def app() -> ASGIApp:
     settings = ServerSettings()
     configure(telemetry(settings))
     return make_app(embedded(settings), settings)
+
+
+def _over(number: int, frame: FrameType | None) -> None:
+    """End as asked: that is no failure."""
+    del number, frame
+    sys.exit(0)
 
 
 def _listen(settings: ServerSettings) -> socket.socket:

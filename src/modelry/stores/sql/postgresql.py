@@ -26,6 +26,7 @@ from modelry.core.names import Ref, Selector
 from modelry.core.ports import Unit, View
 from modelry.stores.sql import rows
 from modelry.stores.sql.address import Address, address_of
+from modelry.stores.sql.glance import Glance
 from modelry.stores.sql.hot import HotConnections, leave_to_parent
 from modelry.stores.sql.postgresql_refusals import busy, is_race, translated, unknown_outcome
 from modelry.stores.sql.postgresql_unit import PostgresqlUnit
@@ -222,6 +223,10 @@ class PostgresqlStore(PostgresqlDatabase):
         with translated(self._address.where):
             row = self._hot.row(_GENERATION)
         return self._hot.breaks, row[0] if row else None
+
+    def glance(self) -> Glance:
+        """Answer what asks for `generation` without waiting, for an event loop."""
+        return Glance(self._address.conninfo, _GENERATION, lambda: self._hot.breaks)
 
     def change(self, work: Callable[[Unit], T]) -> T:
         """See `Store.change`: bold at first, in line after a lost race."""

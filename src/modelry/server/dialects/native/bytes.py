@@ -138,7 +138,7 @@ async def _slip(call: Call, upload_id: str) -> Slip:
     return await call.desk.threads.run(lambda: call.desk.slips.read(upload_id, call.actor().name))
 
 
-@door(router, "GET", "/registry/uploads/{upload_id}", "get_upload", Rule.SELF,
+@door(router, "GET", "/registry/uploads/{upload_id:upload}", "get_upload", Rule.SELF,
       answers=schemas.Upload, tags=TAGS, head=True)  # fmt: skip
 async def get_upload(call: CallOf, upload_id: UploadId) -> Response:
     """Answer how far an upload is."""
@@ -153,7 +153,7 @@ def _received(call: Call, slip: Slip) -> int:
     return call.desk.world.blobs.uploads.received(slip.upload)
 
 
-@door(router, "PATCH", "/registry/uploads/{upload_id}", "append_upload", Rule.SELF,
+@door(router, "PATCH", "/registry/uploads/{upload_id:upload}", "append_upload", Rule.SELF,
       status=204, tags=TAGS,
       more={415: {"description": "Not application/octet-stream", "content": REFUSAL},
             416: {"description": "Another offset is next", "content": REFUSAL}},
@@ -188,7 +188,7 @@ def _offset(request: Request) -> int:
     return int(text)
 
 
-@door(router, "DELETE", "/registry/uploads/{upload_id}", "delete_upload", Rule.SELF,
+@door(router, "DELETE", "/registry/uploads/{upload_id:upload}", "delete_upload", Rule.SELF,
       status=204, tags=TAGS)  # fmt: skip
 async def delete_upload(call: CallOf, upload_id: UploadId) -> Response:
     """Forget an upload and the bytes that it holds."""

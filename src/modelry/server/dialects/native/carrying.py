@@ -20,7 +20,7 @@ from modelry.core.verbs.permit import permit
 from modelry.core.verbs.remove import GRACE
 from modelry.server import answers
 from modelry.server.desk import Call
-from modelry.server.dialects.native import schemas
+from modelry.server.dialects.native import schemas, shapes
 from modelry.server.dialects.native.doors import CallOf, door
 from modelry.server.sending import BlobResponse
 
@@ -63,7 +63,7 @@ async def collect_garbage(call: CallOf, body: schemas.Collect) -> Response:
       more={200: {"description": "An archive",
                   "content": {TAR: {"schema": {"type": "string", "format": "binary"}}}}})  # fmt: skip
 async def export_models(
-    call: CallOf, *, model: Annotated[str | None, Query(max_length=300)] = None
+    call: CallOf, *, model: Annotated[shapes.ModelName | None, Query()] = None
 ) -> Response:
     """Answer a model, or the whole registry, with history and bytes, as one archive."""
 
@@ -108,10 +108,10 @@ async def import_models(call: CallOf, body: schemas.TakeIn) -> Response:
       answers=schemas.AnyDocument, tags=TAGS)  # fmt: skip
 async def restore_registry(call: CallOf, body: schemas.TakeIn) -> Response:
     """Fill this registry, which must be empty, from an archive that was uploaded."""
-    text = body.checkpoint
-    seen = None if text is None else checkpoint_from_text(text.encode())
 
     def change(service: Service) -> Response:
+        text = body.checkpoint
+        seen = None if text is None else checkpoint_from_text(text.encode())
         with _uploaded(call, service, body.upload) as stream:
             return _carried(service.restore(stream, checkpoint=seen))
 

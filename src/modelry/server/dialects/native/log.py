@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
 from modelry.core.access import Action
@@ -18,13 +19,14 @@ from modelry.core.names import check_project, parse_model
 from modelry.core.service import Service
 from modelry.core.verbs.audit import checkpoint_from_text, checkpoint_to_text
 from modelry.server import answers
-from modelry.server.dialects.native import schemas
+from modelry.server.dialects.native import schemas, shapes
 from modelry.server.dialects.native.doors import CallOf, door
 from modelry.server.dialects.native.refs import time_of_text
 
 router = APIRouter()
 TAGS = ("audit",)
 LINES = "application/x-ndjson"
+Kind = Annotated[str, Field(json_schema_extra={"enum": [str(each) for each in EventKind]})]
 _BATCH = 1000
 
 
@@ -33,10 +35,10 @@ _BATCH = 1000
 async def list_events(  # noqa: PLR0913 - the filters of the log
     call: CallOf,
     *,
-    project: Annotated[str | None, Query(max_length=128)] = None,
-    model: Annotated[str | None, Query(max_length=300)] = None,
+    project: Annotated[shapes.ProjectName | None, Query()] = None,
+    model: Annotated[shapes.ModelName | None, Query()] = None,
     actor: Annotated[str | None, Query(max_length=128)] = None,
-    kind: Annotated[list[str], Query(max_length=50)] = [],  # noqa: B006 - FastAPI copies it
+    kind: Annotated[list[Kind], Query(max_length=50)] = [],  # noqa: B006 - FastAPI copies it
     since: Annotated[str | None, Query(max_length=64)] = None,
     until: Annotated[str | None, Query(max_length=64)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
@@ -46,17 +48,21 @@ async def list_events(  # noqa: PLR0913 - the filters of the log
 
     With `Accept: application/x-ndjson` every event that matches, one a line.
     """
-    wanted = _filter(model, actor, kind, since, until)
-    place = None if project is None else check_project(project)
-    if model is not None:
-        place = parse_model(model).project
+
+    def filtered() -> tuple[str | None, LogFilter]:
+        place = None if project is None else check_project(project)
+        if model is not None:
+            place = parse_model(model).project
+        return place, _filter(model, actor, kind, since, until)
 
     def read(service: Service) -> Response:
+        place, wanted = filtered()
         page = service.log(project_name=place, wanted=wanted, limit=limit, cursor=cursor)
         items = answers.event_bodies(page.items)
         return answers.answer({"items": items, "next": page.next})
 
     def stream(service: Service) -> Response:
+        place, wanted = filtered()
         service.log(project_name=place, wanted=wanted, limit=1, cursor=cursor)
         return StreamingResponse(_lines(service, place, wanted, cursor), media_type=LINES)
 
@@ -118,10 +124,10 @@ async def get_checkpoint(call: CallOf) -> Response:
       answers=schemas.AnyDocument, tags=TAGS)  # fmt: skip
 async def verify_audit(call: CallOf, body: schemas.VerifyAudit) -> Response:
     """Verify every record's chain, every seal, and that the state is what the records tell."""
-    text = body.checkpoint
-    seen = None if text is None else checkpoint_from_text(text.encode())
 
     def read(service: Service) -> Response:
+        text = body.checkpoint
+        seen = None if text is None else checkpoint_from_text(text.encode())
         found = service.audit(body.model, checkpoint=seen)
         return answers.answer(
             {

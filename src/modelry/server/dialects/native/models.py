@@ -12,7 +12,7 @@ from modelry.core.draft import TagsInput
 from modelry.core.errors import Invalid
 from modelry.core.service import Service
 from modelry.server import answers
-from modelry.server.dialects.native import schemas
+from modelry.server.dialects.native import schemas, shapes
 from modelry.server.dialects.native.conditions import model_guard
 from modelry.server.dialects.native.doors import CallOf, door
 from modelry.server.dialects.native.places import model_name
@@ -23,13 +23,18 @@ router = APIRouter()
 TAGS = ("models",)
 
 ModelId = Annotated[
-    str, Path(description="An id, a name, or project/name.", examples=["credit-risk"])
+    str,
+    Path(
+        description="An id, a name, or project/name.",
+        examples=["credit-risk"],
+        json_schema_extra=shapes.MODEL_NAMED,
+    ),
 ]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Skip = Annotated[int, Query(ge=0, le=1_000_000)]
 Cursor = Annotated[str | None, Query(max_length=2000)]
-Project = Annotated[str | None, Query(max_length=128, description="One project alone.")]
-Comment = Annotated[str, Query(max_length=8000)]
+Project = Annotated[shapes.ProjectName | None, Query(description="One project alone.")]
+Comment = Annotated[str, Query(json_schema_extra=shapes.SAID)]
 
 
 @door(router, "POST", "/registry/models", "create_model", Action.REGISTER,
@@ -57,7 +62,9 @@ def _one(*named: str | None) -> str | None:
 @door(router, "PUT", "/registry/models", "ensure_model", Action.REGISTER,
       answers=schemas.ModelDocument, tags=TAGS)  # fmt: skip
 async def ensure_model(
-    call: CallOf, body: schemas.EnsureModel, model: Annotated[str, Query(max_length=300)]
+    call: CallOf,
+    body: schemas.EnsureModel,
+    model: Annotated[str, Query(json_schema_extra=shapes.MODEL_NAMED)],
 ) -> Response:
     """Make a registered model; answers the one that is there already, as it is."""
     tags = cast("TagsInput", body.tags or {})
@@ -75,7 +82,13 @@ async def list_models(  # noqa: PLR0913 - the filters of a list
     *,
     project: Project = None,
     project_id: Project = None,
-    search: Annotated[str, Query(max_length=200, description="In names, any letter case.")] = "",
+    search: Annotated[
+        str,
+        Query(
+            description="In names, any letter case.",
+            json_schema_extra=shapes.SAID,
+        ),
+    ] = "",
     skip: Skip = 0,
     limit: Limit = 100,
     cursor: Cursor = None,

@@ -13,13 +13,13 @@ from modelry.core.accounts import ACCOUNT
 from modelry.core.documents import account_document, iso_or_none, token_document
 from modelry.core.service import Service
 from modelry.server import answers
-from modelry.server.dialects.native import schemas
+from modelry.server.dialects.native import schemas, shapes
 from modelry.server.dialects.native.doors import CallOf, Rule, door
 
 router = APIRouter()
 TAGS = ("people",)
 
-Account = Annotated[str, Path(max_length=128)]
+Account = Annotated[str, Path(json_schema_extra=shapes.ACCOUNTED)]
 
 
 @door(router, "GET", "/registry/me", "get_me", Rule.SIGNED_IN,
@@ -89,7 +89,7 @@ async def enable_account(call: CallOf, account: Account) -> Response:
 async def list_tokens(
     call: CallOf,
     *,
-    account: Annotated[str | None, Query(max_length=128)] = None,
+    account: Annotated[shapes.AccountName | None, Query()] = None,
     everybody: Annotated[bool, Query(alias="all", description="Of every account.")] = False,
 ) -> Response:
     """List tokens, one's own where nothing else is said; never their secrets."""

@@ -25,7 +25,22 @@ class ModelPlace(Convertor[str]):
         return value
 
 
+class UploadPlace(Convertor[str]):
+    """An upload in a path: what beginning it answered, which is no word of ours."""
+
+    regex = r"(?!missing$)[^/]+"
+
+    def convert(self, value: str) -> str:
+        """Read it."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Write it."""
+        return value
+
+
 register_url_convertor("model", ModelPlace())
+register_url_convertor("upload", UploadPlace())
 
 
 def is_id(text: str) -> bool:

@@ -11,14 +11,14 @@ from modelry.core.access import Action
 from modelry.core.documents import lifecycle_document, member_document, publisher_document
 from modelry.core.service import Service
 from modelry.server import answers
-from modelry.server.dialects.native import schemas
+from modelry.server.dialects.native import schemas, shapes
 from modelry.server.dialects.native.doors import CallOf, Rule, door
 
 router = APIRouter()
 TAGS = ("projects",)
 
-Project = Annotated[str, Path(max_length=128, examples=["default"])]
-Account = Annotated[str, Path(max_length=128)]
+Project = Annotated[str, Path(examples=["default"], json_schema_extra=shapes.NAMED)]
+Account = Annotated[str, Path(json_schema_extra=shapes.ACCOUNTED)]
 
 
 @door(router, "GET", "/registry/projects", "list_projects", Rule.SIGNED_IN,

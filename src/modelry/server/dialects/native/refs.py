@@ -13,7 +13,7 @@ from modelry.core.documents import comparison_document, iso_or_none
 from modelry.core.errors import Invalid
 from modelry.core.service import Service
 from modelry.server import answers
-from modelry.server.dialects.native import schemas
+from modelry.server.dialects.native import schemas, shapes
 from modelry.server.dialects.native.doors import CallOf, door
 from modelry.server.dialects.native.versions import bodies, body_of
 from modelry.server.dialects.native.wording import wording
@@ -24,15 +24,14 @@ TAGS = ("refs",)
 Ref = Annotated[
     str,
     Query(
-        min_length=1,
-        max_length=600,
+        json_schema_extra=shapes.REFERRED,
         description="model:3, model:1.2.0, model@production, model@alias, model@sha256:...",
         examples=["credit-risk@production"],
     ),
 ]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Cursor = Annotated[str | None, Query(max_length=2000)]
-Comment = Annotated[str, Query(max_length=8000)]
+Comment = Annotated[str, Query(json_schema_extra=shapes.SAID)]
 
 
 @door(router, "GET", "/registry/resolve", "resolve_version", Action.READ,
@@ -97,8 +96,8 @@ async def set_alias(call: CallOf, body: schemas.SetAlias) -> Response:
       status=204, tags=TAGS)  # fmt: skip
 async def delete_alias(
     call: CallOf,
-    model: Annotated[str, Query(min_length=1, max_length=300)],
-    alias: Annotated[str, Query(min_length=1, max_length=128)],
+    model: Annotated[str, Query(json_schema_extra=shapes.MODEL_NAMED)],
+    alias: Annotated[str, Query(json_schema_extra=shapes.WORDED)],
     comment: Comment = "",
 ) -> Response:
     """Take an alias away from a model."""
@@ -154,7 +153,7 @@ async def search_versions(
     q: Annotated[
         str, Query(max_length=4000, examples=["metrics.auc >= 0.9 and stage = production"])
     ] = "",
-    project: Annotated[str | None, Query(max_length=128)] = None,
+    project: Annotated[shapes.ProjectName | None, Query()] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
@@ -171,10 +170,10 @@ async def search_versions(
       answers=schemas.AnyDocument, tags=TAGS)  # fmt: skip
 async def compare_versions(
     call: CallOf,
-    ref: Annotated[list[str], Query(min_length=1, max_length=50)],
+    ref: Annotated[list[shapes.RefText], Query(min_length=1, max_length=50)],
     *,
-    lower: Annotated[list[str], Query(max_length=100)] = [],  # noqa: B006 - FastAPI copies it
-    higher: Annotated[list[str], Query(max_length=100)] = [],  # noqa: B006 - FastAPI copies it
+    lower: Annotated[list[shapes.Key], Query(max_length=100)] = [],  # noqa: B006 - FastAPI copies it
+    higher: Annotated[list[shapes.Key], Query(max_length=100)] = [],  # noqa: B006 - FastAPI copies it
 ) -> Response:
     """Set versions side by side."""
     return await call(
@@ -195,9 +194,9 @@ async def get_history(
     cursor: Cursor = None,
 ) -> Response:
     """Answer what happened to a model or a version, newest first, and its pointers then."""
-    at = time_of_text(as_of, "as_of")
 
     def read(service: Service) -> Response:
+        at = time_of_text(as_of, "as_of")
         found = service.history(ref, as_of=at, limit=limit, cursor=cursor)
         return answers.answer(
             {

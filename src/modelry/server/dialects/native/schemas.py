@@ -6,19 +6,34 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
+from modelry.server.dialects.native import shapes
+from modelry.server.dialects.native.shapes import (
+    AccountName,
+    AliasName,
+    Key,
+    Label,
+    Long,
+    ModelName,
+    ProjectName,
+    RefText,
+    Sha256,
+    ShortText,
+    StageName,
+    Text,
+)
+
 MAX_ITEMS = 1000
 
-Number = StrictInt | StrictFloat
-Text = Annotated[StrictStr, Field(max_length=8000)]
-Long = Annotated[StrictStr, Field(max_length=65_536)]
-Name = Annotated[StrictStr, Field(min_length=1, max_length=300)]
-RefText = Annotated[
-    StrictStr,
-    Field(min_length=1, max_length=600, examples=["credit-risk@production", "credit-risk:3"]),
+Whole = Annotated[StrictInt, Field(json_schema_extra=shapes.WHOLE)]
+Number = Whole | StrictFloat
+TagMap = Annotated[
+    dict[str, Text | StrictBool | Whole | StrictFloat | None],
+    Field(json_schema_extra=shapes.KEYS),
 ]
-Sha256 = Annotated[StrictStr, Field(pattern="^[0-9a-f]{64}$")]
-Tags = dict[str, StrictStr | StrictBool | StrictInt | StrictFloat | None] | list[StrictStr]
-TagMap = dict[str, StrictStr | StrictBool | StrictInt | StrictFloat | None]
+Tags = TagMap | Annotated[list[Key], Field(json_schema_extra={"maxItems": MAX_ITEMS})]
+Params = Annotated[dict[str, Any], Field(json_schema_extra=shapes.KEYS)]
+Metrics = Annotated[dict[str, Number], Field(json_schema_extra=shapes.KEYS)]
+DatasetName = Annotated[StrictStr, Field(json_schema_extra=shapes.told(shapes.TEXT, 1024))]
 
 
 class Read(BaseModel):
@@ -48,9 +63,9 @@ class Problem(Answer):
 class CreateModel(Read):
     """A new registered model."""
 
-    name: Name = Field(examples=["credit-risk"])
-    project: Name | None = Field(default=None, description="Without one: default.")
-    project_id: Name | None = Field(default=None, description="The same as `project`.")
+    name: ModelName
+    project: ProjectName | None = Field(default=None, description="Without one: default.")
+    project_id: ProjectName | None = Field(default=None, description="The same as `project`.")
     description: Long | None = None
     tags: Tags | None = Field(default=None, examples=[{"team": "risk"}])
 
@@ -68,15 +83,15 @@ class Describe(Read):
     description: Long | None = None
     tags: Tags | None = None
     set_tags: TagMap | None = None
-    remove_tags: list[StrictStr] | None = None
+    remove_tags: list[Key] | None = None
 
 
 class DatasetIn(Read):
     """A data set that a version was made from."""
 
-    name: Name
-    digest: Text | None = None
-    uri: Text | None = None
+    name: DatasetName
+    digest: ShortText | None = None
+    uri: ShortText | None = None
 
 
 class FileIn(Read):
@@ -112,15 +127,17 @@ class EnvironmentIn(Read):
 class CreateVersion(Read):
     """A new version. Without files it is known by its metadata alone."""
 
-    version: Annotated[StrictStr, Field(max_length=128)] | StrictInt | None = Field(
-        default=None, examples=["1.0.0"]
-    )
+    version: (
+        Label
+        | Annotated[StrictInt, Field(json_schema_extra={"minimum": 1, "maximum": 10**15 - 1})]
+        | None
+    ) = Field(default=None, examples=["1.0.0"])
     description: Long | None = None
-    metrics: dict[str, Number] | None = Field(default=None, examples=[{"auc": 0.91}])
-    params: dict[str, Any] | None = None
-    metadata: dict[str, Any] | None = Field(default=None, description="The same as `params`.")
+    metrics: Metrics | None = Field(default=None, examples=[{"auc": 0.91}])
+    params: Params | None = None
+    metadata: Params | None = Field(default=None, description="The same as `params`.")
     tags: Tags | None = None
-    datasets: list[DatasetIn | StrictStr] = Field(default=[], max_length=MAX_ITEMS)
+    datasets: list[DatasetIn | DatasetName] = Field(default=[], max_length=MAX_ITEMS)
     run_id: Text | None = None
     artifact_version_id: Text | None = None
     base: RefText | None = None
@@ -137,12 +154,12 @@ class CreateVersion(Read):
 class Transition(Read):
     """A move into a stage."""
 
-    stage: Name = Field(examples=["production"])
+    stage: StageName
     comment: Text = ""
-    displace: Name | None = Field(
+    displace: StageName | None = Field(
         default=None, description="archive, a stage, or keep; without it what the project says."
     )
-    expect: Name | None = Field(
+    expect: Annotated[StrictStr, Field(json_schema_extra=shapes.EXPECTED)] | None = Field(
         default=None, description="The number that the stage must name now, or none."
     )
 
@@ -163,16 +180,16 @@ class RefAndComment(Read):
 class Rollback(Read):
     """A stage that goes back one step."""
 
-    model: Name
-    stage: Name | None = None
+    model: ModelName
+    stage: StageName | None = None
     comment: Text = ""
 
 
 class SetAlias(Read):
     """An alias and the version that it is to name."""
 
-    model: Name
-    alias: Name
+    model: ModelName
+    alias: AliasName
     ref: RefText
     comment: Text = ""
 
@@ -193,14 +210,16 @@ class BeginUpload(Read):
 class CreateProject(Read):
     """A new project."""
 
-    name: Name
+    name: ProjectName
 
 
 class StagesIn(Read):
     """The stages of a project, in their order."""
 
     stages: list[Any] = Field(max_length=100)
-    project: Name | None = Field(default=None, description="Not read; what GET answers has it.")
+    project: ProjectName | None = Field(
+        default=None, description="Not read; what GET answers has it."
+    )
 
 
 class RoleIn(Read):
@@ -213,32 +232,34 @@ class TrustPublisher(Read):
     """A pipeline that may publish without a stored secret."""
 
     issuer: Text = Field(examples=["https://token.actions.githubusercontent.com"])
-    claims: dict[str, StrictStr] = Field(max_length=32)
-    account: Name
+    claims: dict[str, StrictStr] = Field(max_length=32, json_schema_extra={"minProperties": 1})
+    account: AccountName
     role: Literal["reader", "publisher", "approver", "admin"] = "publisher"
 
 
 class CreateAccount(Read):
     """A new account."""
 
-    name: Name
+    name: AccountName
     service: StrictBool = False
 
 
 class CreateToken(Read):
     """A new token; it lasts 30 days where nothing else is said."""
 
-    name: Annotated[StrictStr, Field(max_length=128)]
-    account: Name | None = Field(default=None, description="Without one: one's own.")
-    project: Name | None = None
+    name: Annotated[StrictStr, Field(json_schema_extra=shapes.told(shapes.TEXT, 128, 0))]
+    account: AccountName | None = Field(default=None, description="Without one: one's own.")
+    project: ProjectName | None = None
     role: Literal["reader", "publisher", "approver", "admin"] | None = None
-    lifetime_seconds: StrictInt | None = None
+    lifetime_seconds: StrictInt | None = Field(
+        default=None, json_schema_extra={"minimum": 1, "maximum": 366 * 86_400}
+    )
 
 
 class VerifyAudit(Read):
     """What to audit: a model, or everything; and what was seen earlier."""
 
-    model: Name | None = None
+    model: ModelName | None = None
     checkpoint: Annotated[StrictStr, Field(max_length=16_000_000)] | None = None
 
 
@@ -251,7 +272,11 @@ class VerifyBytes(Read):
 class Collect(Read):
     """Which blobs are old enough to go, in seconds."""
 
-    grace: Annotated[Number, Field(ge=0, le=10**9)] | None = None
+    grace: (
+        Annotated[StrictInt, Field(ge=0, le=10**9)]
+        | Annotated[StrictFloat, Field(ge=0, le=10**9)]
+        | None
+    ) = None
 
 
 class TakeIn(Read):

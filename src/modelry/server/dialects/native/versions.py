@@ -20,7 +20,7 @@ from modelry.core.service import Service
 from modelry.core.verbs.enlist import Parts
 from modelry.server import answers
 from modelry.server.desk import Call
-from modelry.server.dialects.native import schemas
+from modelry.server.dialects.native import schemas, shapes
 from modelry.server.dialects.native.bytes import uploaded
 from modelry.server.dialects.native.conditions import version_guard
 from modelry.server.dialects.native.doors import CallOf, door
@@ -33,14 +33,19 @@ TAGS = ("versions",)
 _LOG = logging.getLogger("modelry.server")
 
 ModelId = Annotated[
-    str, Path(description="An id, a name, or project/name.", examples=["credit-risk"])
+    str,
+    Path(
+        description="An id, a name, or project/name.",
+        examples=["credit-risk"],
+        json_schema_extra=shapes.MODEL_NAMED,
+    ),
 ]
 VersionId = Annotated[str, Path(description="The id of a version.", max_length=64)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Skip = Annotated[int, Query(ge=0, le=1_000_000)]
 Cursor = Annotated[str | None, Query(max_length=2000)]
-StageName = Annotated[str | None, Query(max_length=128)]
-Comment = Annotated[str, Query(max_length=8000)]
+StageName = Annotated[shapes.StageName | None, Query()]
+Comment = Annotated[str, Query(json_schema_extra=shapes.SAID)]
 
 
 def bodies(service: Service, versions: Collection[Version]) -> list[Document]:
@@ -58,8 +63,11 @@ def body_of(service: Service, version: Version) -> Document:
       answers=schemas.VersionDocument, tags=TAGS)  # fmt: skip
 async def get_latest_version(
     call: CallOf,
-    stage: Annotated[str, Path(max_length=128, examples=["production"])],
-    model_id: Annotated[str, Query(max_length=300, description="An id, a name or project/name.")],
+    stage: Annotated[str, Path(examples=["production"], json_schema_extra=shapes.WORDED)],
+    model_id: Annotated[
+        str,
+        Query(description="An id, a name or project/name.", json_schema_extra=shapes.MODEL_NAMED),
+    ],
 ) -> Response:
     """Answer the version that a stage of a model names."""
 
@@ -253,7 +261,9 @@ async def list_versions(  # noqa: PLR0913 - the filters of a list
 async def get_version(
     call: CallOf,
     model_id: ModelId,
-    version: Annotated[str, Path(max_length=128, description="A number or a label.")],
+    version: Annotated[
+        str, Path(description="A number or a label.", json_schema_extra=shapes.LABELLED)
+    ],
 ) -> Response:
     """Answer a version by its number or label."""
 
