@@ -27,6 +27,11 @@ MOVE: Mapping[str, Json] = {
 }  # fmt: skip
 
 
+TOKEN: Mapping[str, Json] = {"token": "t1", "account": "ada", "name": "laptop", "role": None}
+PUBLISHER: Mapping[str, Json] = {
+    "publisher": "p1", "claims": {"repository": "o/r", "ref": "main"}}  # fmt: skip
+
+
 def event(kind: EventKind, body: Mapping[str, Json], number: int | None = 3) -> Event:
     return Event("default/churn", 9, kind, "ada", NOW - 2 * HOUR, number, body, "", "")
 
@@ -64,7 +69,29 @@ SENTENCES: list[tuple[EventKind, Mapping[str, Json], int | None, str]] = [
     (EventKind.ALIAS_SET, {"alias": "best"}, 3, "pointed the alias best at version 3"),
     (EventKind.DENIED, {"asked": "promote", "to": "production"}, 3,
      "was denied to bring version 3 to production"),
+    (EventKind.DENIED, {"asked": "register in risk", "reason": "is not a member",
+                        "what": "risk/m", "unrecorded": 2}, None,
+     "was denied to register in risk (risk/m), after 2 denials like it"),
     (EventKind.ALIAS_REMOVED, {"alias": "best"}, 3, "removed the alias best from version 3"),
+    (EventKind.MEMBER_SET, {"account": "ada", "role": "admin", "before": None}, None,
+     "made ada admin in default/churn"),
+    (EventKind.MEMBER_SET, {"account": "ada", "role": "reader", "before": "admin"}, None,
+     "made ada reader in default/churn, who was admin"),
+    (EventKind.MEMBER_REMOVED, {"account": "ada", "before": "admin"}, None,
+     "took the role admin in default/churn from ada"),
+    (EventKind.ACCOUNT_CREATED, {"account": "ada", "kind": "user"}, None,
+     "created the account ada"),
+    (EventKind.ACCOUNT_CREATED, {"account": "ci", "kind": "service"}, None,
+     "created the service account ci"),
+    (EventKind.ACCOUNT_DISABLED, {"account": "ada"}, None, "disabled the account ada"),
+    (EventKind.ACCOUNT_ENABLED, {"account": "ada"}, None, "enabled the account ada again"),
+    (EventKind.TOKEN_CREATED, {**TOKEN, "role": "reader", "project": "risk"}, None,
+     "made the token t1 (laptop) of ada, limited to reader and risk"),
+    (EventKind.TOKEN_REVOKED, TOKEN, None, "revoked the token t1 (laptop) of ada"),
+    (EventKind.PUBLISHER_TRUSTED, {**PUBLISHER, "account": "c", "role": "reader"}, None,
+     "trusted the publisher p1 (ref=main, repository=o/r) to act in default/churn as c (reader)"),
+    (EventKind.PUBLISHER_DISTRUSTED, PUBLISHER, None,
+     "trusts the publisher p1 (ref=main, repository=o/r) no more"),
 ]  # fmt: skip
 
 

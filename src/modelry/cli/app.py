@@ -9,17 +9,25 @@ from typing import Annotated
 import typer
 
 from modelry.cli.commands import (
+    accounts,
     aliases,
     archives,
     audit,
+    database,
     files,
     history,
+    log,
+    members,
     models,
     projects,
+    publishers,
     register,
     removal,
+    serve,
+    signin,
     stages,
     tags,
+    tokens,
 )
 from modelry.cli.group import Root
 from modelry.cli.session import Session
@@ -48,11 +56,15 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     },
     "Keeping in order": {
         "verify": files.verify, "delete": removal.delete, "purge": removal.purge,
-        "gc": removal.gc,
+        "gc": removal.gc, "log": log.log,
     },
     "Carrying elsewhere": {
         "backup": archives.backup, "restore": archives.restore, "export": archives.export,
         "import": archives.import_,
+    },
+    "Serving": {"serve": serve.serve},
+    "Coming in": {
+        "login": signin.login, "logout": signin.logout, "whoami": signin.whoami,
     },
 }  # fmt: skip
 
@@ -61,7 +73,12 @@ for _section, _verbs in _COMMANDS.items():
         app.command(_name, rich_help_panel=_section)(_verb)
 app.add_typer(stages.stages, name="stages", rich_help_panel="Stages")
 app.add_typer(projects.project, name="project", rich_help_panel="Keeping in order")
+app.add_typer(database.database, name="db", rich_help_panel="Keeping in order")
 app.add_typer(audit.audit, name="audit", rich_help_panel="Keeping in order")
+app.add_typer(accounts.account, name="account", rich_help_panel="Coming in")
+app.add_typer(members.member, name="member", rich_help_panel="Coming in")
+app.add_typer(tokens.token, name="token", rich_help_panel="Coming in")
+app.add_typer(publishers.publisher, name="publisher", rich_help_panel="Coming in")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback has one argument
@@ -79,7 +96,9 @@ def root(
     uri: Annotated[
         str | None,
         typer.Option(
-            "--uri", metavar="URI", help="The registry: sqlite:///path.db; else $MODELRY_URI."
+            "--uri",
+            metavar="URI",
+            help="The registry: sqlite:///path.db, https://host; else $MODELRY_URI.",
         ),
     ] = None,
     no_color: Annotated[

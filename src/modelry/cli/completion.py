@@ -68,13 +68,15 @@ def _session(ctx: typer.Context) -> Session:
 
 
 def _exists(session: Session) -> bool:
-    """Say whether there is a registry to ask: completion makes none."""
+    """Say whether there is a registry to ask: completion makes none, and waits for no server."""
     from modelry.settings import Settings
 
     settings = Settings()
     uri = session.uri or settings.uri
     if uri is None:
         return (settings.home.expanduser() / "registry.db").exists()
+    if uri.startswith(("http://", "https://")):
+        return False
     if uri.startswith("sqlite:///"):
         return Path(uri.removeprefix("sqlite:///")).expanduser().exists()
     return True

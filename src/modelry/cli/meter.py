@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 1.0
 
-Unit = Literal["bytes", "chains", "unknown"]
+Unit = Literal["bytes", "chains", "rows", "unknown"]
 
 
 class Meter:
@@ -95,6 +95,6 @@ class Meter:
         console = Console(stderr=True, color_system="auto" if self._color else None)
         about = TextColumn("{task.description}", markup=False)
         left = TimeRemainingColumn(compact=True)
-        middle = [MofNCompleteColumn()] if self._unit == "chains" else [
+        middle = [MofNCompleteColumn()] if self._unit in {"chains", "rows"} else [
             DownloadColumn(), TransferSpeedColumn()]  # fmt: skip
         return Progress(about, BarColumn(None), *middle, left, console=console, transient=True)

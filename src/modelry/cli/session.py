@@ -15,7 +15,7 @@ import typer
 if TYPE_CHECKING:
     from modelry.cli.pages.page import Sheet
     from modelry.core.events import Problem
-    from modelry.core.registry import Registry
+    from modelry.core.repository import RegistryRepository
 
 _NARROWEST = 40
 _NO_TERMINAL = (120, 24)
@@ -28,7 +28,7 @@ class Session:
     uri: str | None = None
     color: bool = True
 
-    def registry(self) -> Registry:
+    def registry(self) -> RegistryRepository:
         """Open the registry; close it as a context."""
         from modelry import wiring
 

@@ -250,7 +250,7 @@ def check_path(path: str) -> str:
 
 
 def refuse_twins(paths: Iterable[str]) -> None:
-    """Raise `Invalid` for two paths that some file systems cannot tell apart."""
+    """Raise `Invalid` for two paths that cannot both be files on every file system."""
     seen: dict[str, str] = {}
     for path in paths:
         key = unicodedata.normalize("NFC", path).casefold()
@@ -258,6 +258,13 @@ def refuse_twins(paths: Iterable[str]) -> None:
             msg = f"{seen[key]!r} and {path!r} are one file on some systems; rename one of them"
             raise Invalid(msg, path=path)
         seen[key] = path
+    for key, path in seen.items():
+        folder = key.rpartition("/")[0]
+        while folder and folder not in seen:
+            folder = folder.rpartition("/")[0]
+        if folder:
+            msg = f"{seen[folder]!r} is a file, and the folder of {path!r}; rename one of them"
+            raise Invalid(msg, path=path)
 
 
 def _drive(part: str) -> bool:

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -78,8 +79,10 @@ class StrictRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Hand a strict request to the endpoint."""
         handle = super().get_route_handler()
+        known = {field.alias for field in self.dependant.query_params}
 
         async def strictly(request: Request) -> Response:
+            _refuse_unknown(request, known)
             try:
                 response = await handle(StrictRequest(request.scope, request.receive))
             except ClientDisconnect:
@@ -94,6 +97,14 @@ class StrictRoute(APIRoute):
             return response
 
         return strictly
+
+
+def _refuse_unknown(request: Request, known: set[str]) -> None:
+    """Refuse a parameter that means nothing here: it is a slip of the pen, or an attempt."""
+    unknown = sorted(request.query_params.keys() - known)
+    if unknown:
+        message = f"there is no such parameter here; there are: {', '.join(sorted(known)) or 'none'}"
+        raise RequestValidationError([{"loc": ("query", name), "msg": message} for name in unknown])
 
 
 def _too_large(limit: int) -> Invalid:

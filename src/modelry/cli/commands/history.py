@@ -13,7 +13,7 @@ from modelry.cli.when import moment_of
 
 if TYPE_CHECKING:
     from modelry.core.names import Ref
-    from modelry.core.registry import Registry
+    from modelry.core.repository import RegistryRepository
     from modelry.core.verbs.look import History
 
 
@@ -53,7 +53,7 @@ def history(  # noqa: PLR0913 - a list has this many choices
         note(f"there is more; go on with --cursor {found.next}")
 
 
-def _labels(registry: Registry, ref: Ref, found: History) -> dict[int, str]:
+def _labels(registry: RegistryRepository, ref: Ref, found: History) -> dict[int, str]:
     """Answer the labels of the versions that pointers name; a deleted one has none."""
     from modelry.core.errors import NotFound
 

@@ -12,7 +12,7 @@ from modelry.cli.session import Session, note, print_json, session
 
 if TYPE_CHECKING:
     from modelry.core.model import Environment, Page, Version
-    from modelry.core.registry import Registry
+    from modelry.core.repository import RegistryRepository
 
 _LATEST = 5
 _PAGE = 1000
@@ -140,7 +140,7 @@ def show(
             _show_version(here, registry, ref, packages=environment, as_json=as_json)
 
 
-def _show_model(here: Session, registry: Registry, ref: str, *, as_json: bool) -> None:
+def _show_model(here: Session, registry: RegistryRepository, ref: str, *, as_json: bool) -> None:
     summary = registry.model(ref)
     latest: Page[Version] = registry.versions(ref, limit=_LATEST)
     if as_json:
@@ -157,7 +157,7 @@ def _show_model(here: Session, registry: Registry, ref: str, *, as_json: bool) -
 
 
 def _show_version(
-    here: Session, registry: Registry, ref: str, *, packages: bool, as_json: bool
+    here: Session, registry: RegistryRepository, ref: str, *, packages: bool, as_json: bool
 ) -> None:
     version = registry.resolve(ref)
     found = _environment(registry, version)
@@ -172,7 +172,7 @@ def _show_version(
     version_page(here.sheet(), version, found, packages=packages)
 
 
-def _environment(registry: Registry, version: Version) -> Environment | None:
+def _environment(registry: RegistryRepository, version: Version) -> Environment | None:
     """Answer the environment; where its record is damaged say so, and show the rest."""
     from modelry.core.errors import Corrupt
 

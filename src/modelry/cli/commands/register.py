@@ -16,7 +16,7 @@ from modelry.cli.completion import complete_ref
 from modelry.cli.session import note, print_json, session
 
 if TYPE_CHECKING:
-    from modelry.core.registry import Registry
+    from modelry.core.repository import RegistryRepository
 
 GivenPath = Annotated[
     Path, typer.Argument(metavar="PATH", help="The file or folder.", show_default=False)
@@ -88,7 +88,7 @@ def register(  # noqa: PLR0913 - a version has this many facts
     registered_card(here.sheet(), made, again=again)
 
 
-def _last_number(registry: Registry, model: str) -> int:
+def _last_number(registry: RegistryRepository, model: str) -> int:
     """Answer the last number given out; what has it or a lower one was there before."""
     from modelry.core.errors import NotFound
 

@@ -13,7 +13,7 @@ from modelry.cli.meter import Meter
 from modelry.cli.session import Session, print_json, session
 
 if TYPE_CHECKING:
-    from modelry.core.registry import Registry
+    from modelry.core.repository import RegistryRepository
     from modelry.core.verbs.remove import Collected
 
 
@@ -42,7 +42,7 @@ def delete(
         here.sheet().paragraph(f"deleted {what}; its history stays")
 
 
-def _exactly(registry: Registry, ref: str) -> tuple[str, str]:
+def _exactly(registry: RegistryRepository, ref: str) -> tuple[str, str]:
     """Answer the exact ref of what is to go, and its name for a person."""
     from modelry.cli.pages.words import plural
     from modelry.core.names import parse_ref

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from modelry.cli.pages.words import listed, plural, versions
-from modelry.core.events import Event, EventKind, relabels
+from modelry.core.events import REGISTRY, Event, EventKind, relabels
 from modelry.core.strict_json import Json
 
 _SHORT = 72
@@ -99,6 +99,61 @@ def _stages(event: Event) -> str:
     return f" with the stages {names}" if names else ""
 
 
+def _denied(event: Event) -> str:
+    """Say what was asked for, and where it was a change of a version, of which."""
+    if event.number is not None and "to" in event.body:
+        return f"was denied to bring version {event.number} to {event.body['to']}"
+    what = event.body.get("what")
+    about = f" ({_short(str(what))})" if what else ""
+    unrecorded = event.body.get("unrecorded")
+    more = f", after {plural(unrecorded, 'denial')} like it" if isinstance(unrecorded, int) else ""
+    return f"was denied to {event.body.get('asked')}{about}{more}"
+
+
+def _member_set(event: Event) -> str:
+    before = event.body.get("before")
+    was = f", who was {before}" if before else ""
+    return f"made {event.body.get('account')} {event.body.get('role')} {_where(event)}{was}"
+
+
+def _member_removed(event: Event) -> str:
+    account, before = event.body.get("account"), event.body.get("before")
+    return f"took the role {before} {_where(event)} from {account}"
+
+
+def _where(event: Event) -> str:
+    return "everywhere" if event.chain == REGISTRY else f"in {event.chain}"
+
+
+def _account_created(event: Event) -> str:
+    kind = "service account" if event.body.get("kind") == "service" else "account"
+    return f"created the {kind} {event.body.get('account')}"
+
+
+def _token_created(event: Event) -> str:
+    limits = [str(event.body[key]) for key in ("role", "project") if event.body.get(key)]
+    narrowed = f", limited to {listed(limits)}" if limits else ""
+    return f"made {_token(event)}{narrowed}"
+
+
+def _token(event: Event) -> str:
+    body = event.body
+    return f"the token {body.get('token')} ({body.get('name')}) of {body.get('account')}"
+
+
+def _trusted(event: Event) -> str:
+    return (
+        f"trusted {_publisher(event)} to act in {event.chain} as {event.body.get('account')} "
+        f"({event.body.get('role')})"
+    )
+
+
+def _publisher(event: Event) -> str:
+    claims = cast("Mapping[str, str]", event.body.get("claims", {}))
+    pairs = ", ".join(f"{name}={value}" for name, value in sorted(claims.items()))
+    return f"the publisher {event.body.get('publisher')} ({_short(pairs)})"
+
+
 DEEDS: Mapping[EventKind, Callable[[Event], str]] = {
     EventKind.PROJECT_CREATED: lambda event: f"created the project {event.chain}{_stages(event)}",
     EventKind.STAGES_CHANGED: lambda event: f"set up the project {event.chain}{_stages(event)}",
@@ -116,9 +171,18 @@ DEEDS: Mapping[EventKind, Callable[[Event], str]] = {
     EventKind.PURGED: lambda event: f"purged the bytes of version {event.number}",
     EventKind.ROLLED_BACK: _rolled_back,
     EventKind.ALIAS_SET: lambda e: f"pointed the alias {e.body.get('alias')} at version {e.number}",
-    EventKind.DENIED: lambda e: f"was denied to bring version {e.number} to {e.body.get('to')}",
+    EventKind.DENIED: _denied,
     EventKind.ALIAS_REMOVED: lambda e: (
         f"removed the alias {e.body.get('alias')} from version {e.number}"
     ),
+    EventKind.MEMBER_SET: _member_set,
+    EventKind.MEMBER_REMOVED: _member_removed,
+    EventKind.ACCOUNT_CREATED: _account_created,
+    EventKind.ACCOUNT_DISABLED: lambda e: f"disabled the account {e.body.get('account')}",
+    EventKind.ACCOUNT_ENABLED: lambda e: f"enabled the account {e.body.get('account')} again",
+    EventKind.TOKEN_CREATED: _token_created,
+    EventKind.TOKEN_REVOKED: lambda event: f"revoked {_token(event)}",
+    EventKind.PUBLISHER_TRUSTED: _trusted,
+    EventKind.PUBLISHER_DISTRUSTED: lambda event: f"trusts {_publisher(event)} no more",
 }
 """A sentence for every kind of event."""

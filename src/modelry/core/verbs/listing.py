@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -17,6 +18,7 @@ from modelry.core.verbs.permit import deny, readable
 from modelry.core.verbs.world import World, lifecycle_of, living_model
 
 MAX_SKIP = 1_000_000
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 T = TypeVar("T")
 
@@ -91,7 +93,7 @@ def stamps(view: View, versions: Collection[Version]) -> Mapping[str, Stamp]:
 def identify_model(world: World, uid: str) -> Ref:
     """Answer the model that an opaque id means. Raises `NotFound`, also where it is not for one."""
     with world.store.read() as view:
-        model = view.find_model(uid)
+        model = view.find_model(uid) if _UUID.fullmatch(uid) else None
     if model is not None and world.actor.may(Action.READ, model.project):
         return Ref(model.project, model.name)
     raise _unknown(world, "model", uid)
@@ -100,7 +102,7 @@ def identify_model(world: World, uid: str) -> Ref:
 def identify_version(world: World, uid: str) -> Ref:
     """Answer the version that an opaque id means, likewise."""
     with world.store.read() as view:
-        version = view.find_version(uid)
+        version = view.find_version(uid) if _UUID.fullmatch(uid) else None
     if version is not None and world.actor.may(Action.READ, version.project):
         return Ref(version.project, version.name).at(version.number)
     raise _unknown(world, "version", uid)

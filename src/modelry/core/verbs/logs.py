@@ -9,6 +9,7 @@ from dataclasses import replace
 from modelry.core.errors import Invalid
 from modelry.core.events import Event, LogFilter, LogPlace
 from modelry.core.model import Page
+from modelry.core.names import check_text
 from modelry.core.strict_json import dumps, loads
 from modelry.core.verbs.look import page_limit
 from modelry.core.verbs.permit import readable, shown
@@ -19,6 +20,8 @@ def log(
     world: World, wanted: LogFilter, project: str | None, limit: int, cursor: str | None
 ) -> Page[Event]:
     """List events of every chain, latest first; where a request came from is for admins."""
+    check_text(wanted.actor or "", "the actor")
+    check_text(wanted.chain or "", "the chain")
     scope = readable(world, project)
     projects = wanted.projects if scope is None else frozenset(scope)
     if scope is not None and wanted.projects is not None:
@@ -47,6 +50,6 @@ def _read(cursor: str | None) -> LogPlace | None:
     if isinstance(value, list) and len(value) == 3:  # noqa: PLR2004 - time, chain, sequence
         at, chain, seq = value
         if isinstance(at, int) and isinstance(chain, str) and isinstance(seq, int):
-            return LogPlace(at, chain, seq)
+            return LogPlace(at, check_text(chain, "the cursor"), seq)
     msg = f"{cursor!r} is not a cursor of the log; begin again without it"
     raise Invalid(msg, cursor=cursor)

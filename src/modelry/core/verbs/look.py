@@ -9,7 +9,7 @@ from pathlib import Path
 from modelry.core.errors import Corrupt, Invalid, NotFound
 from modelry.core.events import Event, Problem, model_chain
 from modelry.core.model import Environment, ModelSummary, Page, Version
-from modelry.core.names import Ref
+from modelry.core.names import Ref, check_text
 from modelry.core.ports import Progress, View
 from modelry.core.query import parse
 from modelry.core.sealing import environment_from_text, sha256_of
@@ -80,11 +80,12 @@ def page_limit(limit: int) -> int:
 
 def models(world: World, project: str | None, limit: int, cursor: str | None) -> Page[ModelSummary]:
     """List living models by name."""
+    after = check_text(cursor or "", "the cursor")
     scope = readable(world, project)
     with world.store.read() as view:
         if project is not None:
             lifecycle_of(view, project)
-        found = view.models(scope, cursor or "", page_limit(limit) + 1)
+        found = view.models(scope, after, page_limit(limit) + 1)
     more = len(found) > limit
     last = found[limit - 1].model if more else None
     return Page(tuple(found[:limit]), f"{last.project}/{last.name}" if last else None)

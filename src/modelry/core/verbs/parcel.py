@@ -12,7 +12,14 @@ from modelry.core.draft import checked_metrics
 from modelry.core.errors import Invalid
 from modelry.core.events import Event, EventKind, Head, model_chain, verify_chain
 from modelry.core.model import Version
-from modelry.core.names import check_label, check_model, check_path, check_project, check_text
+from modelry.core.names import (
+    check_label,
+    check_model,
+    check_path,
+    check_project,
+    check_text,
+    refuse_twins,
+)
 from modelry.core.sealing import digest_of, document, open_document, sha256_of
 from modelry.core.strict_json import Json, load_object
 from modelry.core.verbs.access_parcel import check_access
@@ -82,6 +89,7 @@ def _version(text: str) -> Version:
     check_label(version.version)
     for file in version.files:
         check_path(file.path)
+    refuse_twins(file.path for file in version.files)
     checked_metrics(version.metrics)
     _refuse_hidden(json.loads(text))
     if digest_of(version.files) != version.digest or document(version) != text:

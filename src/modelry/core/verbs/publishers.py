@@ -88,7 +88,8 @@ def distrust_publisher(world: World, project: str, identity: str) -> None:
     permit(world, Action.CONFIGURE, where, identity)
 
     def change(unit: Unit) -> None:
-        body = unit.kept(PUBLISHER, f"{where}/{identity}")
+        named = identity.isascii() and identity.isalnum()
+        body = unit.kept(PUBLISHER, f"{where}/{identity}") if named else None
         if body is None:
             msg = f"{where} trusts no publisher {identity!r}"
             raise NotFound(msg, publisher=identity)

@@ -137,6 +137,8 @@ def tokens(world: World, account: str | None) -> Sequence[Token]:
 
 def revoke_token(world: World, identity: str) -> None:
     """End a token at once, in every process; for others than its holder it does not exist."""
+    if not (identity.isascii() and identity.isalnum()):
+        raise _no_token(identity)
     with world.store.read() as view:
         body = view.kept(TOKEN, identity)
     if body is not None and not _reaches(world, token_of(identity, body)):

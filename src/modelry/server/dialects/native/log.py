@@ -26,6 +26,7 @@ from modelry.server.dialects.native.refs import time_of_text
 router = APIRouter()
 TAGS = ("audit",)
 LINES = "application/x-ndjson"
+Who = Annotated[str, Field(max_length=128, json_schema_extra={"pattern": shapes.TEXT})]
 Kind = Annotated[str, Field(json_schema_extra={"enum": [str(each) for each in EventKind]})]
 _BATCH = 1000
 
@@ -37,7 +38,7 @@ async def list_events(  # noqa: PLR0913 - the filters of the log
     *,
     project: Annotated[shapes.ProjectName | None, Query()] = None,
     model: Annotated[shapes.ModelName | None, Query()] = None,
-    actor: Annotated[str | None, Query(max_length=128)] = None,
+    actor: Annotated[Who | None, Query()] = None,
     kind: Annotated[list[Kind], Query(max_length=50)] = [],  # noqa: B006 - FastAPI copies it
     since: Annotated[str | None, Query(max_length=64)] = None,
     until: Annotated[str | None, Query(max_length=64)] = None,

@@ -34,7 +34,7 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 Skip = Annotated[int, Query(ge=0, le=1_000_000)]
 Cursor = Annotated[str | None, Query(max_length=2000)]
 Project = Annotated[shapes.ProjectName | None, Query(description="One project alone.")]
-Comment = Annotated[str, Query(json_schema_extra=shapes.SAID)]
+Comment = Annotated[shapes.Comment, Query()]
 
 
 @door(router, "POST", "/registry/models", "create_model", Action.REGISTER,

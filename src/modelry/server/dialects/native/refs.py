@@ -31,7 +31,7 @@ Ref = Annotated[
 ]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Cursor = Annotated[str | None, Query(max_length=2000)]
-Comment = Annotated[str, Query(json_schema_extra=shapes.SAID)]
+Comment = Annotated[shapes.Comment, Query()]
 
 
 @door(router, "GET", "/registry/resolve", "resolve_version", Action.READ,

@@ -10,6 +10,7 @@ from modelry.server.dialects.native import shapes
 from modelry.server.dialects.native.shapes import (
     AccountName,
     AliasName,
+    Comment,
     Key,
     Label,
     Long,
@@ -155,7 +156,7 @@ class Transition(Read):
     """A move into a stage."""
 
     stage: StageName
-    comment: Text = ""
+    comment: Comment = ""
     displace: StageName | None = Field(
         default=None, description="archive, a stage, or keep; without it what the project says."
     )
@@ -174,7 +175,7 @@ class RefAndComment(Read):
     """A version, and why."""
 
     ref: RefText
-    comment: Text = ""
+    comment: Comment = ""
 
 
 class Rollback(Read):
@@ -182,7 +183,7 @@ class Rollback(Read):
 
     model: ModelName
     stage: StageName | None = None
-    comment: Text = ""
+    comment: Comment = ""
 
 
 class SetAlias(Read):
@@ -191,7 +192,7 @@ class SetAlias(Read):
     model: ModelName
     alias: AliasName
     ref: RefText
-    comment: Text = ""
+    comment: Comment = ""
 
 
 class Digests(Read):

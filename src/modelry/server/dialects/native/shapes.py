@@ -70,6 +70,8 @@ Label = Annotated[StrictStr, _field(LABELLED, "1.0.0")]
 RefText = Annotated[StrictStr, _field(REFERRED, "credit-risk@production", "credit-risk:3")]
 AccountName = Annotated[StrictStr, _field(ACCOUNTED, "ada@example.com")]
 Text = Annotated[StrictStr, _field(SAID)]
+Comment = Annotated[Text, Field(pattern=TEXT, max_length=MAX_TEXT)]
+"""Enforced here too: where nothing changes, the core keeps no comment and looks at none."""
 ShortText = Annotated[StrictStr, _field(told(TEXT, 1024, 0))]
 Long = Annotated[StrictStr, _field(told(TEXT, MAX_DESCRIPTION, 0))]
 Key = Annotated[StrictStr, _field(told(KEY, 250))]

@@ -45,7 +45,7 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 Skip = Annotated[int, Query(ge=0, le=1_000_000)]
 Cursor = Annotated[str | None, Query(max_length=2000)]
 StageName = Annotated[shapes.StageName | None, Query()]
-Comment = Annotated[str, Query(json_schema_extra=shapes.SAID)]
+Comment = Annotated[shapes.Comment, Query()]
 
 
 def bodies(service: Service, versions: Collection[Version]) -> list[Document]:

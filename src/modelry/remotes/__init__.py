@@ -1,0 +1,1 @@
+"""Other registries behind the same verbs: a modelry server."""

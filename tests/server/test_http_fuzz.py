@@ -1,0 +1,86 @@
+"""Every operation against its own description: what schemathesis makes of the OpenAPI document.
+
+Every check of schemathesis is on. Where a request is valid as described and may
+yet break a rule that no schema can tell (`unsayable.py`), `positive_data_acceptance`
+does not count; that the answer is a refusal of the 4xx kind does.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis import Case
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+from unsayable import unsayable
+
+from modelry.core.registry import Registry
+from modelry.server.app import desk_of, make_app, native_app
+from modelry.server.first import first_admin
+from modelry.settings import ServerSettings
+from modelry.stores.memory import MemoryStore
+from modelry.testing.fakes import world_on
+
+EXAMPLES = int(os.environ.get("FUZZ", "40"))
+_FOLDER = Path(tempfile.mkdtemp(prefix="modelry-fuzz-"))
+_SETTINGS = ServerSettings(home=_FOLDER, log="off")
+_STORE = MemoryStore()
+_WORLD = world_on(_STORE, _FOLDER)
+_TOKEN = {"Authorization": f"Bearer {first_admin(_WORLD)}"}
+_SEEN: dict[str, int] = {}
+
+schema = schemathesis.openapi.from_dict(native_app(desk_of(_WORLD, _SETTINGS)).openapi())
+schema.app = make_app(_WORLD, _SETTINGS)
+
+
+def _seed() -> Any:  # noqa: ANN401 - the state of a memory store
+    """Register what the examples in the document name."""
+    (_FOLDER / "m.bin").write_bytes(b"weights")
+    registry = Registry(_WORLD)
+    for _ in range(3):
+        registry.register("credit-risk", _FOLDER / "m.bin")
+    registry.promote("credit-risk:2", "production")
+    registry.alias("credit-risk", "champion", "credit-risk:1")
+    return _STORE._state
+
+
+_KEPT = _seed()
+
+
+@pytest.fixture(autouse=True)
+def as_it_was() -> Iterator[None]:
+    """Let every operation begin with the same registry, at a generation that never was."""
+    state = _KEPT.copy()
+    state.generation = _STORE._state.generation + 1
+    _STORE._state = state
+    yield
+
+
+def _values(case: Case) -> dict[str, Any]:
+    body = case.body if isinstance(case.body, dict) else {}
+    return {**(case.path_parameters or {}), **(case.query or {}), **(case.headers or {}), **body}
+
+
+@schema.parametrize()
+@settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True,
+          suppress_health_check=list(HealthCheck))  # fmt: skip
+def test_an_operation_is_as_it_is_described(case: Case) -> None:
+    operation = str(case.operation.definition.raw["operationId"])
+    _SEEN[operation] = _SEEN.get(operation, 0) + 1
+    excused = unsayable(operation, _values(case))
+    response = case.call_and_validate(
+        base_url="http://localhost",
+        headers=_TOKEN,
+        excluded_checks=[positive_data_acceptance] if excused else [],
+    )
+    assert response.status_code < 500
+
+
+def test_count() -> None:
+    print("COUNT", sum(_SEEN.values()), sorted(_SEEN.items(), key=lambda x: x[1]))

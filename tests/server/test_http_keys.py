@@ -1,0 +1,248 @@
+"""One key, one effect: `Idempotency-Key` on every route that changes something."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+from server_site import Answer, Caller, Site
+
+from modelry.server.app import desk_of, native_app
+from modelry.settings import ServerSettings
+from modelry.stores.memory import MemoryStore
+from modelry.testing.fakes import world_on
+
+
+def app_routes() -> list[Any]:
+    folder = Path(tempfile.mkdtemp(prefix="modelry-routes-"))
+    desk = desk_of(world_on(MemoryStore(), folder), ServerSettings(log="off"))
+    return list(native_app(desk).routes)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A request that changes something, and one that differs from it."""
+
+    method: str
+    path: str
+    body: Any = None
+    other: Any = None
+
+    def send(self, caller: Caller, key: str, *, other: bool = False) -> Answer:
+        headers = {"Idempotency-Key": key}
+        if self.method == "DELETE":
+            mark = "&" if "?" in self.path else "?"
+            path = f"{self.path}{mark}comment=other" if other else self.path
+            return caller(self.method, path, headers=headers)
+        body = self.other if other else self.body
+        return caller(self.method, self.path, json=body, headers=headers)
+
+
+def changes(site: Site) -> dict[str, Change]:
+    """Prepare a registry, and answer one change for each operation that has a lasting effect."""
+    admin = site.admin
+    made = [admin.version("m") for _ in range(3)]
+    admin.version("old")
+    admin.made("/registry/models", {"name": "doomed"})
+    admin.made("/registry/models", {"name": "doomed-too"})
+    admin.made("/registry/promotions", {"ref": "m:1", "stage": "production"}, 200)
+    admin.made("/registry/promotions", {"ref": "m:2", "stage": "production"}, 200)
+    admin.made("/registry/aliases", {"model": "m", "alias": "gone", "ref": "m:1"}, 200)
+    versions = "/registry/models/versions"
+    first, third = made[0]["id"], made[2]["id"]
+    return {
+        "create_model": Change("POST", "/registry/models", {"name": "new"}, {"name": "other"}),
+        "ensure_model": Change(
+            "PUT", "/registry/models?model=ensured", {}, {"description": "other"}
+        ),
+        "update_model": Change(
+            "PATCH", "/registry/models/m", {"description": "a"}, {"description": "b"}
+        ),
+        "delete_model": Change("DELETE", "/registry/models/doomed"),
+        "create_version": Change(
+            "POST", "/registry/models/m/versions", {"description": "a"}, {"description": "b"}
+        ),
+        "update_version": Change(
+            "PATCH", f"{versions}/{first}", {"description": "a"}, {"description": "b"}
+        ),
+        "transition_version": Change(
+            "POST", f"{versions}/{first}/transition", {"stage": "staging"}, {"stage": "none"}
+        ),
+        "delete_version": Change("DELETE", f"{versions}/{third}"),
+        "promote_version": Change(
+            "POST", "/registry/promotions",
+            {"ref": "m:1", "stage": "staging"}, {"ref": "m:2", "stage": "staging"},
+        ),
+        "archive_version": Change(
+            "POST", "/registry/archivals", {"ref": "m:1"}, {"ref": "m:2"}
+        ),
+        "rollback_stage": Change(
+            "POST", "/registry/rollbacks", {"model": "m"}, {"model": "m", "comment": "b"}
+        ),
+        "set_alias": Change(
+            "POST", "/registry/aliases",
+            {"model": "m", "alias": "a", "ref": "m:1"}, {"model": "m", "alias": "a", "ref": "m:2"},
+        ),
+        "delete_alias": Change("DELETE", "/registry/aliases?model=m&alias=gone"),
+        "update_ref": Change(
+            "PATCH", "/registry/refs?ref=m:1", {"description": "a"}, {"description": "b"}
+        ),
+        "delete_ref": Change("DELETE", "/registry/refs?ref=doomed-too"),
+        "create_project": Change(
+            "POST", "/registry/projects", {"name": "new"}, {"name": "other"}
+        ),
+        "set_stages": Change(
+            "PUT", "/registry/projects/default/stages",
+            {"stages": STAGES}, {"stages": [*STAGES[:3], *STAGES[4:]]},
+        ),
+    }  # fmt: skip
+
+
+def events(site: Site) -> list[Any]:
+    """Answer everything that happened, but denials."""
+    items = site.admin.get("/registry/audit?limit=1000").json()["items"]
+    return [each for each in items if each["kind"] != "denied"]
+
+
+STAGES = [
+    {"name": "none"},
+    {"name": "staging", "pointed": True},
+    {"name": "production", "exclusive": True, "displaced": "archived"},
+    {"name": "canary"},
+    {"name": "archived", "pointed": False},
+]
+
+CHANGES = frozenset(
+    (
+        "archive_version", "create_model", "create_project", "create_version", "delete_alias",
+        "delete_model", "delete_ref", "delete_version", "ensure_model", "promote_version",
+        "rollback_stage", "set_alias", "set_stages", "transition_version", "update_model",
+        "update_ref", "update_version",
+    )
+)  # fmt: skip
+
+WITHOUT = {
+    "set_member": "sets a state; again it is that state",
+    "delete_member": "again there is nothing to take away",
+    "trust_publisher": "answers the same trust",
+    "distrust_publisher": "again there is nothing to take away",
+    "create_account": "answers the account that is there",
+    "disable_account": "sets a state",
+    "enable_account": "sets a state",
+    "create_token": "a secret is shown once and nobody could show it again",
+    "revoke_token": "again there is nothing to end",
+    "find_missing": "changes nothing",
+    "begin_upload": "an upload that nobody continues is forgotten",
+    "append_upload": "its offset says whether it happened",
+    "delete_upload": "again there is nothing to forget",
+    "purge_version": "frees what is left, which is nothing the second time",
+    "collect_garbage": "frees what is left",
+    "verify_audit": "changes nothing",
+    "verify_bytes": "changes nothing",
+    "import_models": "is all or nothing, and refuses models that are there",
+    "restore_registry": "fills an empty registry alone",
+}
+"""Operations that a key adds nothing to, and why."""
+
+
+def operations() -> set[str]:
+    return {
+        str(route.operation_id)
+        for route in app_routes()
+        if isinstance(route, APIRoute) and not route.methods & {"GET", "HEAD"}
+    }
+
+
+def test_every_operation_that_changes_something_is_tried_with_a_key_or_needs_none(
+    site: Site,
+) -> None:
+    assert changes(site).keys() == CHANGES
+    assert operations() == CHANGES | WITHOUT.keys()
+
+
+@pytest.mark.parametrize("operation", sorted(CHANGES))
+def test_the_same_request_with_the_same_key_has_one_effect(site: Site, operation: str) -> None:
+    change = changes(site)[operation]
+
+    first = change.send(site.admin, "key-1")
+    happened = events(site)
+    again = change.send(site.admin, "key-1")
+
+    assert first.is_success, first.text
+    assert again.status_code == first.status_code
+    assert again.content == first.content
+    assert events(site) == happened
+
+
+@pytest.mark.parametrize("operation", sorted(CHANGES))
+def test_another_request_with_the_same_key_is_refused(site: Site, operation: str) -> None:
+    change = changes(site)[operation]
+    change.send(site.admin, "key-1")
+    happened = events(site)
+
+    other = change.send(site.admin, "key-1", other=True)
+
+    assert other.status_code == 422
+    assert "key" in other.json()["detail"]
+    assert events(site) == happened
+
+
+def test_a_key_is_its_accounts_alone(site: Site) -> None:
+    colleague = site.account(default="publisher")
+    headers = {"Idempotency-Key": "k"}
+
+    for caller in (site.admin, colleague):
+        answer = caller.post("/registry/models/m/versions", {}, headers=headers)
+        assert answer.status_code == 201
+    assert site.admin.get("/registry/models/m").json()["versions"] == 2
+
+
+def test_a_refused_request_uses_its_key_up_for_nothing(site: Site) -> None:
+    headers = {"Idempotency-Key": "k"}
+    body = {"ref": "m:1", "stage": "production"}
+    assert site.admin.post("/registry/promotions", body, headers=headers).status_code == 404
+
+    site.admin.version("m")
+
+    assert site.admin.post("/registry/promotions", body, headers=headers).status_code == 200
+
+
+def test_a_retry_of_a_registration_with_its_bytes_has_one_effect(site: Site) -> None:
+    files = [{"path": "model.bin", **site.admin.upload(b"weights")}]
+    body = {"version": "1.0.0", "files": files}
+
+    answers = [
+        site.admin.post("/registry/models/m/versions", body, headers={"Idempotency-Key": "k"})
+        for _ in range(3)
+    ]
+
+    assert [each.status_code for each in answers] == [201, 201, 201]
+    assert len({each.content for each in answers}) == 1
+    assert site.admin.get("/registry/models/m").json()["versions"] == 1
+
+
+def test_the_same_key_at_the_same_time_has_one_effect(site_on_sqlite: Site) -> None:
+    admin = site_on_sqlite.admin
+    asked = [
+        admin.request(
+            "POST", "/registry/models/m/versions", json={}, headers={"Idempotency-Key": "k"}
+        )
+        for _ in range(8)
+    ]
+
+    answers = admin.loop.together(asked)
+
+    assert {each.status_code for each in answers} == {201}
+    assert {each.json()["number"] for each in answers} == {1}
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "x" * 129, "caf\u00e9"])
+def test_a_key_that_is_no_key_is_refused(site: Site, key: str) -> None:
+    headers = {"Idempotency-Key": key.encode()}
+
+    answer = site.admin.post("/registry/models", {"name": "m"}, headers=headers)
+
+    assert answer.status_code == 422
+    assert site.admin.get("/registry/models").json()["total"] == 0
