@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from modelry.core.errors import RegistryError
     from modelry.core.model import Version
     from modelry.core.registry import Registry
+    from modelry.core.repository import RegistryRepository
 
 __all__ = [
     "Registry",
     "RegistryError",
+    "RegistryRepository",
     "Version",
     "connect",
     "get_model",
@@ -34,6 +36,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "Registry": "modelry.core.registry",
     "RegistryError": "modelry.core.errors",
+    "RegistryRepository": "modelry.core.repository",
     "Version": "modelry.core.model",
 }
 
@@ -48,11 +51,12 @@ def __getattr__(name: str) -> object:
     return getattr(import_module(_LAZY[name]), name)
 
 
-def connect(uri: str | None = None) -> Registry:
+def connect(uri: str | None = None) -> RegistryRepository:
     """Open a registry: the one at `uri`, at `$MODELRY_URI`, or the embedded one at home.
 
-    `sqlite:///path.db` is an embedded registry in that file, its blobs beside
-    it; `memory:` keeps its records in this process only. Without either the
+    `http://host:8000` is a server, `postgresql://...` that database,
+    `sqlite:///path.db` an embedded registry in that file, its blobs beside it;
+    `memory:` keeps its records in this process only. Without either the
     registry is in `$MODELRY_HOME`, by default `~/.modelry`, and is made when
     it is first used.
     """

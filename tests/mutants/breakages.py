@@ -43,7 +43,7 @@ SQLITE, UNIT, TABLES = "stores/sql/sqlite.py", "stores/sql/unit.py", "stores/sql
 STAGING = "blobs/staging.py"
 
 _RECHECK = (REGISTER,
-            "    if any(world.blobs.size(file.sha256) != file.size for file in sealed.files):",
+            "    if any(stored.get(file.sha256) != file.size for file in sealed.files):",
             "    if False:")  # fmt: skip
 _SPLIT = (
     '    unit._connection.exec_driver_sql("COMMIT")\n'
@@ -62,9 +62,10 @@ _POINTER_KEY = """    Column("model_id", BigInteger, ForeignKey("models.id"), pr
 BREAKAGES = [
     Breakage("metadata before blobs", (
         _RECHECK,
-        (REGISTER, "            staged.publish()\n            version = ", "            version = "),
-        (REGISTER, "        if version is not None:\n            return version",
-                   "            staged.publish()\n        if version is not None:\n            return version"),
+        (REGISTER, "            staged.publish()\n            try:\n", "            try:\n"),
+        (REGISTER, "                return publish(world, ref, sealed)\n            except",
+                   ("                made = publish(world, ref, sealed)\n"
+                   "                staged.publish()\n                return made\n            except")),
     ), CUT),
     Breakage("the event outside the transaction", ((WORLD, "    unit.append(event)", _SPLIT),), CUT),
     Breakage("the event outside the transaction, killed",

@@ -92,19 +92,25 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "_LONGEST", 0.1)
 
 
-def workers_of(supervisor: int) -> list[int]:
-    """Answer the processes that a server with several workers has started to answer requests."""
+def children_of(parent: int, word: bytes = b"") -> list[int]:
+    """Answer the processes that another one started, whose command holds `word`."""
     folders = [each for each in Path("/proc").iterdir() if each.name.isdigit()]
-    return sorted(int(each.name) for each in folders if _is_worker(each, supervisor))
+    return sorted(int(each.name) for each in folders if _is_child(each, parent, word))
 
 
-def _is_worker(folder: Path, supervisor: int) -> bool:
+def _is_child(folder: Path, parent: int, word: bytes) -> bool:
     try:
-        parent = (folder / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2]
+        facts = (folder / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2]
         command = (folder / "cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return int(parent.split()[1]) == supervisor and b"spawn_main" in command
+    state, own_parent, *_ = facts.split()
+    return int(own_parent) == parent and state != "Z" and word in command
+
+
+def workers_of(supervisor: int) -> list[int]:
+    """Answer the processes that a server with several workers has started to answer requests."""
+    return children_of(supervisor, b"spawn_main")
 
 
 def said(path: Path, pattern: str) -> str:

@@ -194,10 +194,18 @@ def test_row_51_reads_from_the_memory_of_two_workers_are_never_stale_on_sqlite(
     place = on_sqlite(tmp_path)
     with place.serve(workers=2) as server:
         work(server, tmp_path, OPERATIONS // 3)
+        one, other = sorted(processor_seconds(each) for each in workers_of(server.process.pid))
+        assert one * 10 > other, "one worker did everything"
 
     operations = everything_is_explained(place, tmp_path)
 
     assert all(each.known for each in operations)
+
+
+def processor_seconds(process: int) -> float:
+    """Answer how long a process has worked."""
+    facts = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(facts[11]) + int(facts[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +12,15 @@ from uuid import uuid4
 import httpx
 import pytest
 from http_victim import RemoteVictim, nothing_is_lost_or_done_twice, working
-from served_site import Place, client_of, http_of, hurry, until_ready
+from served_site import (
+    Place,
+    children_of,
+    client_of,
+    http_of,
+    hurry,
+    until_ready,
+    workers_of,
+)
 
 from modelry.testing.postgresql import Postgresql, fresh_database, own_folder, running
 from modelry.testing.server import Served
@@ -88,14 +98,17 @@ def repeat(http: httpx.Client, asked: Sequence[httpx.Request]) -> None:
 
 
 def go_through_an_outage(
-    database: Postgresql, http: httpx.Client, *, gently: bool
+    database: Postgresql, http: httpx.Client, turn: int, server: Served
 ) -> list[httpx.Request]:
-    if gently:
+    """Stop the database as its administrator does, or at once, or at once and a worker with it."""
+    if turn == 0:
         database.stop()
     else:
         database.crash()
     try:
         asked = ask_in_the_outage(http)
+        if turn == OUTAGES - 1:
+            os.kill(workers_of(server.process.pid)[0], signal.SIGKILL)
     finally:
         database.start()
     until_ready(str(http.base_url).rstrip("/"))
@@ -118,7 +131,7 @@ def test_a_database_that_stops_is_told_and_nothing_is_lost_or_done_twice(tmp_pat
             with working(victims):
                 for turn in range(OUTAGES):
                     time.sleep(0.5)
-                    asked = go_through_an_outage(database, http, gently=turn == 0)
+                    asked = go_through_an_outage(database, http, turn, server)
             before = len(http.get("/registry/history?ref=steady&limit=1000").json()["items"])
             repeat(http, asked)
             after = len(http.get("/registry/history?ref=steady&limit=1000").json()["items"])
@@ -126,3 +139,29 @@ def test_a_database_that_stops_is_told_and_nothing_is_lost_or_done_twice(tmp_pat
         with place.inside() as registry:
             changes = nothing_is_lost_or_done_twice(registry, tmp_path, MODELS)
     assert len(changes) > OUTAGES * len(MODELS)
+
+
+def test_a_database_that_does_not_answer_makes_a_server_unready_until_it_does(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "home"
+    with own_folder() as folder, running(folder) as database:
+        place = Place(home, fresh_database(database.uri), (home / "blobs").as_uri())
+        with place.serve() as server, http_of(server.url, server.token, seconds=HANGS) as http:
+            assert http.get("/registry/me").status_code == 200
+            assert database._process is not None
+            postmaster = database._process.pid
+            every = [postmaster, *children_of(postmaster)]
+            for process in every:
+                os.kill(process, signal.SIGSTOP)
+            try:
+                ready = http.get("/health/ready")
+                alive = http.get("/health/live")
+            finally:
+                for process in every:
+                    os.kill(process, signal.SIGCONT)
+            assert ready.status_code == 503
+            assert ready.json()["checks"] == {"store": "unavailable", "blobs": "ok"}
+            assert alive.status_code == 200
+            until_ready(server.url)
+            assert http.get("/registry/me").status_code == 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -113,3 +114,37 @@ def test_an_upload_begun_at_one_server_is_continued_at_the_other(pair: Pair) -> 
     assert made.status_code == 201, made.text
     place = f"/registry/models/versions/{made.json()['id']}/files/model.bin"
     assert pair.one.get(place).content == DATA
+
+
+def test_one_key_at_both_servers_at_once_has_one_effect(pair: Pair) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for turn in range(10):
+
+            def register(server: httpx.Client, turn: int = turn) -> httpx.Response:
+                headers = {"Idempotency-Key": f"register-{turn}"}
+                path = "/registry/models/raced/versions"
+                return server.post(path, json={"params": {"turn": turn}}, headers=headers)
+
+            answers = list(pool.map(register, [pair.one, pair.other] * 4))
+            assert {each.status_code for each in answers} == {201}
+            assert len({each.json()["id"] for each in answers}) == 1
+    assert pair.one.get("/registry/models/raced/versions").json()["total"] == 10
+
+
+def test_the_same_piece_of_an_upload_sent_to_both_servers_at_once_counts_once(pair: Pair) -> None:
+    data = DATA[:900_000]
+    body = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(5):
+            upload = pair.one.post("/registry/uploads", json=body).json()["id"]
+
+            def send(server: httpx.Client, upload: str = upload) -> int:
+                headers = {"Content-Type": BYTES, "Upload-Offset": "0"}
+                path = f"/registry/uploads/{upload}"
+                return server.patch(path, content=data, headers=headers).status_code
+
+            statuses = sorted(pool.map(send, [pair.one, pair.other]))
+            assert statuses[0] == 204
+            assert statuses[1] in {204, 409, 416}
+            found = pair.one.get(f"/registry/uploads/{upload}").json()
+            assert (found["offset"], found["complete"]) == (len(data), True)

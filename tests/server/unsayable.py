@@ -144,6 +144,7 @@ OF: Mapping[str, tuple[Callable[[Values], bool], ...]] = {
     "create_token": (wider_or_longer,),
     "append_upload": (an_offset,),
     "purge_version": (the_model_alone,),
+    "set_alias": (the_model_alone,),
     "archive_version": (the_model_alone,),
     "promote_version": (a_word_of_the_project, the_model_alone),
     "transition_version": (a_word_of_the_project,),

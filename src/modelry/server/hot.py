@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from modelry.core.errors import RegistryError
+from modelry.core.names import parse_model
 from modelry.core.service import Service
 from modelry.server import answers
 from modelry.server.desk import Call, Desk
@@ -28,6 +29,10 @@ from modelry.server.problems import problem
 from modelry.server.telemetry.metrics import metrics
 
 _MOST = 20_000
+_MOST_BYTES = 64 * 1024 * 1024
+_LARGEST = 256 * 1024
+"""Bytes of the largest answer that is remembered, as versions may have many files."""
+
 _RESOLVE = "/registry/resolve"
 _MODELS = "/registry/models/"
 _HEADERS = [(name.lower().encode(), value.encode()) for name, value in SECURITY.items()]
@@ -55,6 +60,7 @@ class HotDoors:
         self._marks = Marks(desk.world.store, desk.threads.run)
         self._known: dict[Key, _Remembered] = {}
         self._at: Hashable = None
+        self._bytes = 0
         self._hit, self._miss = metrics().hit, metrics().miss
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,15 +92,11 @@ class HotDoors:
 
     async def _still(self, key: Key) -> _Remembered | None:
         """Answer what is remembered for `key`, where it holds now."""
-        mark = self._marks.peek()
+        mark = await self._now()
         if mark is None:
-            try:
-                mark = await self._marks.mark()
-            except RegistryError:
-                return None  # the store is away: looking again says so
+            return None  # the store is away: looking again says so
         if mark != self._at:
-            self._known.clear()
-            self._at = mark
+            self._forget(mark)
             return None
         found = self._known.get(key)
         if found is None:
@@ -120,14 +122,31 @@ class HotDoors:
             response.raw_headers.extend(_HEADERS)
             await response(scope, receive, send)
             return
-        if mark == self._at:
-            if len(self._known) >= _MOST:
-                self._known.clear()
-            self._known[key] = found
-        elif not self._known:
-            self._at = mark
-            self._known[key] = found
+        if await self._now() == mark:  # else it changed meanwhile: the next one remembers
+            self._remember(key, mark, found)
         await _send(found, seen, scope, send)
+
+    async def _now(self) -> Hashable:
+        """Answer the mark of now, None where the store cannot be asked."""
+        mark = self._marks.peek()
+        if mark is not None:
+            return mark
+        try:
+            return await self._marks.mark()
+        except RegistryError:
+            return None
+
+    def _remember(self, key: Key, mark: Hashable, found: _Remembered) -> None:
+        if len(found.body) > _LARGEST:
+            return
+        if mark != self._at or len(self._known) >= _MOST or self._bytes >= _MOST_BYTES:
+            self._forget(mark)
+        self._bytes += len(found.body)
+        self._known[key] = found
+
+    def _forget(self, mark: Hashable) -> None:
+        self._known.clear()
+        self._at, self._bytes = mark, 0
 
     def _read(self, call: Call, name: str, find: Find) -> tuple[Hashable, _Remembered]:
         mark = self._desk.world.store.generation()
@@ -163,13 +182,25 @@ def _route(scope: Scope) -> tuple[str, Find] | None:
         return None
     parts = path[len(_MODELS) :].split("/")
     if len(parts) == 3 and parts[0] == "stages" and parts[2] == "latest":  # noqa: PLR2004
-        return None
+        return _latest(scope, parts[1])
     if len(parts) in {3, 4} and parts[-2] == "versions" and parts[0] != "versions":
         place, version = "/".join(parts[:-2]), parts[-1]
         if all(parts) and len(version) <= 128 and not is_id(version):  # noqa: PLR2004 - as the door
             name = f"{_MODELS}{{model_id}}/versions/{{version}}"
             return name, lambda service: f"{model_name(service, place)}:{version}"
     return None
+
+
+def _latest(scope: Scope, stage: str) -> tuple[str, Find] | None:
+    place = _only(scope["query_string"], "model_id")
+    if place is None or not 0 < len(stage) <= 128:  # noqa: PLR2004 - as the door
+        return None
+
+    def find(service: Service) -> str:
+        name = model_name(service, place)
+        return f"{name}@{service.stages(parse_model(name).project).stage(stage).name}"
+
+    return f"{_MODELS}stages/{{stage}}/latest", find
 
 
 def _only(query: bytes, name: str) -> str | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Mapping
 from types import FrameType
 
@@ -63,9 +65,26 @@ def serve(given: Mapping[str, str]) -> None:
 
 def app() -> ASGIApp:
     """Build the app of this process from its environment."""
+    _end_with_supervisor()
     settings = ServerSettings()
     configure(telemetry(settings))
     return make_app(embedded(settings), settings)
+
+
+def _end_with_supervisor() -> None:
+    """Let this worker stop when the process that started it is gone, however that ended.
+
+    Nobody would stop it otherwise, and it would keep the port from the next server.
+    """
+    supervisor = multiprocessing.parent_process()
+    if supervisor is None:
+        return
+
+    def wait() -> None:
+        supervisor.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="modelry-supervisor", daemon=True).start()
 
 
 def _over(number: int, frame: FrameType | None) -> None:
