@@ -27,7 +27,7 @@ from measure import Row, options, show
 import modelry
 from modelry.blobs.local import LocalBlobs
 from modelry.blobs.tree import LocalSources
-from modelry.core.registry import Registry
+from modelry.core.repository import RegistryRepository
 
 MIB = 1024 * 1024
 PARTS = 8
@@ -196,7 +196,7 @@ def open_folder(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def registry_in(home: Path) -> Registry:
+def registry_in(home: Path) -> RegistryRepository:
     """Open the registry of a folder."""
     return modelry.connect(f"sqlite:///{home}/registry.db")
 

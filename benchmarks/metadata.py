@@ -23,7 +23,7 @@ from sqlalchemy.dialects import sqlite as dialect
 
 import modelry
 from modelry.core.names import Selector, parse_ref
-from modelry.core.registry import Registry
+from modelry.core.repository import RegistryRepository
 from modelry.stores.sql.sqlite import journal
 from modelry.stores.sql.view import select_version, version_parameters
 
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 @contextmanager
-def registry_in(folder: Path) -> Iterator[Registry]:
+def registry_in(folder: Path) -> Iterator[RegistryRepository]:
     """Open a registry of its own."""
     os.environ["MODELRY_HOME"] = str(folder)
     with modelry.connect(f"sqlite:///{folder / 'registry.db'}") as registry:
@@ -63,7 +63,7 @@ class Source:
     path: Path
     count: int = 0
 
-    def register(self, registry: Registry) -> object:
+    def register(self, registry: RegistryRepository) -> object:
         """Register other bytes than before."""
         self.count += 1
         self.path.write_bytes(self.bytes())
@@ -104,7 +104,7 @@ def registering(folder: Path, rounds: int) -> Iterator[Row]:
         yield from _in_checkout(folder, registry, took["bare"])
 
 
-def _in_checkout(folder: Path, registry: Registry, bare: float) -> Iterator[Row]:
+def _in_checkout(folder: Path, registry: RegistryRepository, bare: float) -> Iterator[Row]:
     """Tell what asking git adds where the file lies in a checkout."""
     checkout = folder / "checkout"
     checkout.mkdir()

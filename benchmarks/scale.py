@@ -22,7 +22,7 @@ from measure import Row, options, race, show
 
 import modelry
 from modelry.core.model import moment
-from modelry.core.registry import Registry
+from modelry.core.repository import RegistryRepository
 
 LIMIT = 1.5
 PAGE = 10
@@ -64,7 +64,9 @@ def _versions(folder: Path, models: int, versions: int, rounds: int) -> Iterator
         yield from _raced(questions, rounds)
 
 
-def _look_ups(registry: Registry, models: int, versions: int) -> dict[str, Callable[[], object]]:
+def _look_ups(
+    registry: RegistryRepository, models: int, versions: int
+) -> dict[str, Callable[[], object]]:
     """Ask for something else each time; what is found is as much in either registry."""
     seed = random.Random(7)
     few = 1 - (FEW - 0.5) / (models * versions)
@@ -128,7 +130,7 @@ def _events(folder: Path, events: int, rounds: int) -> Iterator[Row]:
 
 
 def _histories(
-    registry: Registry, models: int, lengths: dict[int, int]
+    registry: RegistryRepository, models: int, lengths: dict[int, int]
 ) -> dict[str, Callable[[], object]]:
     """Ask for a page of the history; model 0 is the one with the longest."""
     seed = random.Random(7)

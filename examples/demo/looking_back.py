@@ -24,7 +24,7 @@ NEXT = (
 )
 
 
-def look_back(pages: Pages, registry: modelry.Registry, live: datetime) -> None:
+def look_back(pages: Pages, registry: modelry.RegistryRepository, live: datetime) -> None:
     """Print the history, ask what was live at a moment, and verify the records."""
     pages.section("The history", "Who did what, when and why; nothing in it can be edited unseen.")
     history = registry.history(MODEL)

@@ -19,7 +19,9 @@ TOLERABLE = 0.02
 """How much worse on any ink a new model may be than the one it replaced."""
 
 
-def go_live(pages: Pages, registry: modelry.Registry, candidate: Candidate, test: Digits) -> None:
+def go_live(
+    pages: Pages, registry: modelry.RegistryRepository, candidate: Candidate, test: Digits
+) -> None:
     """Put the first version into production and predict from what `use` answers."""
     pages.section(
         "Promote, and predict in production",
@@ -43,7 +45,7 @@ def _check_same(pages: Pages, path: Path, candidate: Candidate, test: Digits) ->
     pages.good(text)
 
 
-def replace(pages: Pages, registry: modelry.Registry, candidate: Candidate) -> datetime:
+def replace(pages: Pages, registry: modelry.RegistryRepository, candidate: Candidate) -> datetime:
     """Promote the better version; answer a time at which it is live."""
     before = registry.resolve(f"{MODEL}@production")
     gain = candidate.metrics["accuracy"] - before.metrics["accuracy"]
@@ -62,7 +64,7 @@ def replace(pages: Pages, registry: modelry.Registry, candidate: Candidate) -> d
     return datetime.now(UTC)
 
 
-def _show_stages(pages: Pages, registry: modelry.Registry) -> None:
+def _show_stages(pages: Pages, registry: modelry.RegistryRepository) -> None:
     colours = {"production": "green", "staging": "yellow", "archived": "dim"}
     versions = sorted(registry.versions(MODEL), key=lambda version: version.number)
     shown = [
@@ -71,7 +73,9 @@ def _show_stages(pages: Pages, registry: modelry.Registry) -> None:
     pages.say("now: " + "   ".join(shown))
 
 
-def doubt(pages: Pages, registry: modelry.Registry, test: Digits) -> dict[str, list[float]]:
+def doubt(
+    pages: Pages, registry: modelry.RegistryRepository, test: Digits
+) -> dict[str, list[float]]:
     """Measure both versions on a slice that the test set does not have: weak ink."""
     pages.section(
         "A complaint from one post office",
@@ -99,7 +103,9 @@ def _shade(value: float, best: float) -> str:
     return f"[{colour}]{value:.1%}[/]"
 
 
-def roll_back(pages: Pages, registry: modelry.Registry, accuracies: dict[str, list[float]]) -> None:
+def roll_back(
+    pages: Pages, registry: modelry.RegistryRepository, accuracies: dict[str, list[float]]
+) -> None:
     """Go back where the new version is worse than the old one by more than is tolerable."""
     (old, before), (new, after) = accuracies.items()
     losses = [was - now for was, now in zip(before, after, strict=True)]
@@ -120,7 +126,7 @@ def roll_back(pages: Pages, registry: modelry.Registry, accuracies: dict[str, li
 
 
 def stage_the_fix(
-    pages: Pages, registry: modelry.Registry, candidate: Candidate, test: Digits
+    pages: Pages, registry: modelry.RegistryRepository, candidate: Candidate, test: Digits
 ) -> None:
     """Try the third model on weak ink too, and stage it where it holds up."""
     pages.section(

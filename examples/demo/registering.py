@@ -40,7 +40,7 @@ def train(pages: Pages, learn: Digits, test: Digits, folder: Path) -> list[Candi
 
 def register(  # noqa: PLR0913 - what is registered, and what it was made from
     pages: Pages,
-    registry: modelry.Registry,
+    registry: modelry.RegistryRepository,
     candidates: list[Candidate],
     folder: Path,
     learn: Digits,
@@ -71,7 +71,7 @@ def register(  # noqa: PLR0913 - what is registered, and what it was made from
     )
 
 
-def _show_registered(pages: Pages, registry: modelry.Registry) -> None:
+def _show_registered(pages: Pages, registry: modelry.RegistryRepository) -> None:
     versions = sorted(registry.versions(MODEL), key=lambda version: version.number)
     pages.table(
         ["ref", "digest", "format", "content", "data sets"],
@@ -99,7 +99,7 @@ def _content(version: modelry.Version) -> str:
     return f"{findings.parameters:,} numbers" if findings and findings.parameters else ""
 
 
-def compare(pages: Pages, registry: modelry.Registry) -> None:
+def compare(pages: Pages, registry: modelry.RegistryRepository) -> None:
     """Set the three side by side."""
     pages.section("Compare", "The registry knows that accuracy should rise and latency fall.")
     found = registry.compare(f"{MODEL}:1", f"{MODEL}:2", f"{MODEL}:3")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import modelry
-from modelry.core.registry import Registry
+from modelry.core.repository import RegistryRepository
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DEMO = CHECKOUT / "examples" / "demo" / "run.py"
@@ -54,7 +54,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture
-def registry(demo: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
+def registry(demo: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[RegistryRepository]:
     monkeypatch.setenv("MODELRY_HOME", str(demo.home))
     monkeypatch.delenv("MODELRY_URI", raising=False)
     monkeypatch.delenv("MODELRY_BLOBS", raising=False)
@@ -79,7 +79,9 @@ def test_the_demo_rolls_back_for_a_reason_that_it_measured(demo: Run) -> None:
     assert "production was 2.0.0, now it is 1.0.0" in demo.output
 
 
-def test_what_the_demo_prints_is_what_the_registry_holds(demo: Run, registry: Registry) -> None:
+def test_what_the_demo_prints_is_what_the_registry_holds(
+    demo: Run, registry: RegistryRepository
+) -> None:
     history = registry.history("digits")
     assert [event.kind for event in reversed(history.events)] == [
         *["version.registered"] * 3,
@@ -93,7 +95,7 @@ def test_what_the_demo_prints_is_what_the_registry_holds(demo: Run, registry: Re
     assert "7 chained records verified" in demo.output
 
 
-def test_the_versions_know_what_they_were_made_from(registry: Registry) -> None:
+def test_the_versions_know_what_they_were_made_from(registry: RegistryRepository) -> None:
     for version in registry.versions("digits"):
         assert {each.name for each in version.datasets} == {"learn.csv", "test.csv"}
         assert all((each.digest or "").startswith("sha256:") for each in version.datasets)

@@ -13,13 +13,13 @@ import time
 from pathlib import Path
 
 from modelry.core.errors import Conflict, NotFound
-from modelry.core.registry import Registry
+from modelry.core.repository import RegistryRepository
 from modelry.wiring import connect
 
 POOL = 8
 
 
-def upload(registry: Registry, name: str, until: float) -> object:
+def upload(registry: RegistryRepository, name: str, until: float) -> object:
     """Register from a small pool of contents, look at once whether all is there, take away."""
     chance, done = random.Random(name), 0
     with tempfile.TemporaryDirectory() as folder:
@@ -37,7 +37,7 @@ def upload(registry: Registry, name: str, until: float) -> object:
     return done
 
 
-def collect(registry: Registry, name: str, until: float) -> object:
+def collect(registry: RegistryRepository, name: str, until: float) -> object:
     """Collect garbage without any grace."""
     del name
     done = 0
@@ -47,7 +47,7 @@ def collect(registry: Registry, name: str, until: float) -> object:
     return done
 
 
-def change(registry: Registry, name: str, until: float) -> object:
+def change(registry: RegistryRepository, name: str, until: float) -> object:
     """Register and promote."""
     done = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -60,7 +60,7 @@ def change(registry: Registry, name: str, until: float) -> object:
     return done
 
 
-def race(registry: Registry, name: str, until: float) -> object:
+def race(registry: RegistryRepository, name: str, until: float) -> object:
     """Promote versions 1 and 2 in turns, with or without an expectation; answer what was won."""
     del until
     number, expect = name.split(",")

@@ -17,7 +17,7 @@ from pathlib import Path
 from journal import Journal
 
 from modelry.core.errors import NotFound
-from modelry.core.registry import Registry
+from modelry.core.repository import RegistryRepository
 from modelry.wiring import connect
 
 MODELS = ("ada", "bea", "cleo", "dora")
@@ -43,7 +43,7 @@ class Caller:
     """One process with its registry, journal and luck."""
 
     def __init__(self, home: Path, journal: Path, seed: int) -> None:
-        self.registry: Registry = connect(home=home)
+        self.registry: RegistryRepository = connect(home=home)
         self.journal = Journal(journal, journal.stem)
         self.chance = random.Random(seed)
         self.model = MODELS[0]
@@ -100,7 +100,7 @@ def _change(caller: Caller, model: str, kind: int, path: Path) -> None:
             f"{model}:{number}", stage, comment=name).number)  # fmt: skip
 
 
-def _aliased(registry: Registry, model: str, target: int, name: str) -> int:
+def _aliased(registry: RegistryRepository, model: str, target: int, name: str) -> int:
     version = registry.alias(model, "champion", str(target), comment=name)
     assert "champion" in version.aliases
     return version.number

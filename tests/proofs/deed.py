@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from modelry.core.errors import RegistryError
-from modelry.core.registry import Registry
+from modelry.core.repository import RegistryRepository
 from modelry.wiring import connect
 
 
@@ -22,7 +22,7 @@ def prepare(home: Path) -> None:
             registry.promote(f"m:{number}", "production")
 
 
-def register(registry: Registry, home: Path, label: str, *, alone: bool = False) -> None:
+def register(registry: RegistryRepository, home: Path, label: str, *, alone: bool = False) -> None:
     """Register a folder whose bytes follow from the label, or one file of it `alone`."""
     folder = home.parent.parent / f"model-{label}"
     folder.mkdir(exist_ok=True)
@@ -33,7 +33,7 @@ def register(registry: Registry, home: Path, label: str, *, alone: bool = False)
     registry.register("m", source, version=f"v{label}.0", metrics={"auc": 0.5}, tags={"t": "x"})
 
 
-def do(registry: Registry, home: Path, deed: str) -> None:
+def do(registry: RegistryRepository, home: Path, deed: str) -> None:
     """Do a deed: `register`, `register-file`, `promote`, `rollback`, `alias`, `delete` or `purge`."""
     if deed in {"register", "register-file"}:
         register(registry, home, "3", alone=deed == "register-file")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import wholeness
+from wholeness import world_of
 
 from modelry.core.model import moment
 from modelry.core.registry import Registry
@@ -40,7 +41,7 @@ def test_row_49_order_is_by_sequence_and_times_never_go_back(
 ) -> None:
     clock = Jumping([START + jump for jump in jumps])
     with connect(home=tmp_path / "home") as real:
-        registry = Registry(replace(real._world, clock=clock))
+        registry = Registry(replace(world_of(real), clock=clock))
         path = tmp_path / "model.bin"
         for at in range(2):
             path.write_bytes(b"%d" % at)

@@ -14,7 +14,7 @@ import pytest
 import wholeness
 
 from modelry.core.errors import Unavailable
-from modelry.core.registry import Registry
+from modelry.core.repository import RegistryRepository
 from modelry.wiring import connect
 
 KIB = 1024
@@ -71,7 +71,7 @@ def test_row_44_a_full_disk_refuses_changes_and_answers_reads(
         assert wholeness.leftovers(again, home) == []
 
 
-def _try(registry: Registry, folder: Path, label: str, size: int) -> str | None:
+def _try(registry: RegistryRepository, folder: Path, label: str, size: int) -> str | None:
     path = folder / "model.bin"
     path.write_bytes(label.encode().ljust(size, b"."))
     try:

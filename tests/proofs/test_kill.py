@@ -18,9 +18,10 @@ import wholeness
 from counts import KILLS, SEED
 from expected import CHANGES, Expected
 from journal import Operation
+from wholeness import world_of
 
 from modelry.core.events import Event
-from modelry.core.registry import Registry
+from modelry.core.repository import RegistryRepository
 from modelry.wiring import connect
 
 pytestmark = pytest.mark.proof
@@ -98,10 +99,10 @@ def _operations(folder: Path, model: str) -> list[Operation]:
     return [each for each in found if each.verb in CHANGES]
 
 
-def _expected(registry: Registry, folder: Path, model: str, where: str) -> Expected:
+def _expected(registry: RegistryRepository, folder: Path, model: str, where: str) -> Expected:
     """Fold the journals and compare with what is there, change by change."""
     told = Expected()
-    with registry._world.store.read() as view:
+    with world_of(registry).store.read() as view:
         held = view.model("default", model)
         events: list[Event] = list(view.every_event(f"default/{model}"))
         labels = {each.number: each.version for each in view.every_version(held)} if held else {}
@@ -117,7 +118,7 @@ def _expected(registry: Registry, folder: Path, model: str, where: str) -> Expec
 
 
 def _read_some(
-    registry: Registry, model: str, told: Expected, chance: random.Random, where: str
+    registry: RegistryRepository, model: str, told: Expected, chance: random.Random, where: str
 ) -> None:
     """Read the newest version and a few others to the last byte."""
     living = sorted(told.contents.keys() - told.deleted)
@@ -128,7 +129,7 @@ def _read_some(
         assert registry.verify(version.ref).problems == (), where
 
 
-def _collect(registry: Registry, home: Path, where: str) -> None:
+def _collect(registry: RegistryRepository, home: Path, where: str) -> None:
     """What no version names is gone after a collection, and nothing else."""
     registry.gc(grace=0)
     assert wholeness.leftovers(registry, home) == [], where

@@ -18,9 +18,10 @@ from counts import OPERATIONS, SEED
 from history_checker import Step, violation
 from journal import Operation
 from told_order import Told, problems
+from wholeness import world_of
 
 from modelry.core.events import Event, EventKind
-from modelry.core.registry import Registry
+from modelry.core.repository import RegistryRepository
 from modelry.wiring import connect
 
 pytestmark = pytest.mark.proof
@@ -66,8 +67,8 @@ def _steps(operations: Sequence[Operation], model: str, pointer: str) -> list[St
     return steps
 
 
-def _events(registry: Registry, model: str) -> list[Event]:
-    with registry._world.store.read() as view:
+def _events(registry: RegistryRepository, model: str) -> list[Event]:
+    with world_of(registry).store.read() as view:
         return list(view.every_event(f"default/{model}"))
 
 

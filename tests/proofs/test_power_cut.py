@@ -20,9 +20,10 @@ import wholeness
 from counts import SEED, STATES
 from disk import Disk, write_tree
 from disk_states import Replay, State, states
+from wholeness import world_of
 
 from modelry.core.errors import Corrupt
-from modelry.core.registry import Registry
+from modelry.core.repository import RegistryRepository
 from modelry.wiring import connect
 
 pytestmark = [
@@ -37,9 +38,9 @@ DEEDS: Mapping[str, list[str]] = {
 }  # fmt: skip
 
 
-def tell(registry: Registry) -> Sequence[object]:
+def tell(registry: RegistryRepository) -> Sequence[object]:
     """Answer what the registry holds, so that two can be compared."""
-    with registry._world.store.read() as view:
+    with world_of(registry).store.read() as view:
         return [
             (head.chain, head.seq, head.hash, model and [
                 (each.number, each.version, each.stage, each.digest, each.deleted, each.purged)

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import pytest
 import wholeness
+from wholeness import world_of
 
 from modelry.core.errors import Unavailable
 from modelry.core.ports import Unit
@@ -43,7 +44,7 @@ def test_row_48_no_version_names_a_blob_that_is_gone(
     with connect(home=tmp_path / "home") as real:
         store = Thieving(tmp_path / "home" / "registry.db")
         store.times = times
-        registry = Registry(replace(real._world, store=store))
+        registry = Registry(replace(world_of(real), store=store))
         if survives:
             registry.register("m", tmp_path / "model.bin")
         else:

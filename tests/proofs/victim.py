@@ -18,8 +18,9 @@ import traceback
 from pathlib import Path
 
 from journal import Journal
+from wholeness import world_of
 
-from modelry.core.registry import Registry
+from modelry.core.repository import RegistryRepository
 from modelry.wiring import connect
 
 POOL = 30
@@ -38,7 +39,7 @@ class Victim:
     """Changes one model of a registry that others may share."""
 
     def __init__(self, home: Path, model: str, journal: Path, seed: int) -> None:
-        self.registry: Registry = connect(home=home)
+        self.registry: RegistryRepository = connect(home=home)
         self.journal = Journal(journal, f"{journal.stem}")
         self.model = model
         self.chance = random.Random(seed)
@@ -52,7 +53,7 @@ class Victim:
 
     def number(self) -> int:
         """Choose one of the newest numbers, whatever became of it."""
-        with self.registry._world.store.read() as view:
+        with world_of(self.registry).store.read() as view:
             model = view.model("default", self.model)
         newest = model.last_number if model else 1
         return max(1, newest - self.chance.randrange(12))

@@ -7,12 +7,20 @@ from pathlib import Path
 
 from modelry.core.model import Version
 from modelry.core.registry import Registry
+from modelry.core.repository import RegistryRepository
+from modelry.core.verbs.world import World
 
 
-def problems(registry: Registry, *, gapless: bool = True) -> list[str]:
+def world_of(registry: RegistryRepository) -> World:
+    """Answer the ports of an embedded registry."""
+    assert isinstance(registry, Registry)
+    return registry._world
+
+
+def problems(registry: RegistryRepository, *, gapless: bool = True) -> list[str]:
     """Name everything that is not as promised: records, state, numbers, stages, blobs."""
     found = [f"{each.where} {each.what}" for each in registry.audit().problems]
-    with registry._world.store.read() as view:
+    with world_of(registry).store.read() as view:
         for summary in view.models(None, "", 10_000):
             model = summary.model
             versions = list(view.every_version(model))
@@ -37,25 +45,25 @@ def _numbers(name: str, last: int, versions: list[Version], *, gapless: bool) ->
         yield f"{name} has the numbers {numbers}, and the last was {last}"
 
 
-def _blobs(registry: Registry, version: Version) -> Iterator[str]:
+def _blobs(registry: RegistryRepository, version: Version) -> Iterator[str]:
     if version.purged is None:
         for file in version.files:
-            size = registry._world.blobs.size(file.sha256)
+            size = world_of(registry).blobs.size(file.sha256)
             if size != file.size:
                 yield f"{version.ref} names {file.sha256}, which has {size} bytes"
 
 
-def verify(registry: Registry) -> list[str]:
+def verify(registry: RegistryRepository) -> list[str]:
     """Read every byte and name what is damaged."""
     return [f"{each.where} {each.what}" for each in registry.verify().problems]
 
 
-def leftovers(registry: Registry, home: Path) -> list[str]:
+def leftovers(registry: RegistryRepository, home: Path) -> list[str]:
     """Name every blob that no version names, and every unfinished file."""
-    with registry._world.store.read() as view:
+    with world_of(registry).store.read() as view:
         found = [
             f"blob {info.sha256}"
-            for info in registry._world.blobs.scan()
+            for info in world_of(registry).blobs.scan()
             if not view.named([info.sha256])
         ]
     return found + [f"incoming {path.name}" for path in (home / "blobs" / "incoming").glob("*")]

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -133,18 +133,19 @@ def test_promises_4_and_9_hold_whenever_processes_of_a_server_with_workers_are_k
     home = tmp_path / "home"
     place = Place(home, fresh_database(postgresql), (home / "blobs").as_uri())
     port = free_port()
-    with place.serve(port=port, workers=2) as server:
-        victims = [RemoteVictim(server.url, server.token, tmp_path, model, SEED)
+    with ExitStack() as servers:
+        first = servers.enter_context(place.serve(port=port, workers=2))
+        victims = [RemoteVictim(first.url, first.token, tmp_path, model, SEED)
                    for model in MODELS]  # fmt: skip
         with working(victims):
             for _ in range(4):
-                kill_a_worker(server)
-            kill(server, *workers_of(server.process.pid))
-            with place.serve(port=port, workers=2) as second:
-                kill_a_worker(second)
-                kill(second)
-                with place.serve(port=port, workers=2):
-                    time.sleep(0.5)
+                kill_a_worker(first)
+            kill(first, *workers_of(first.process.pid))
+            second = servers.enter_context(place.serve(port=port, workers=2))
+            kill_a_worker(second)
+            kill(second)
+            servers.enter_context(place.serve(port=port, workers=2))
+            time.sleep(0.5)
     with place.inside() as registry:
         changes = nothing_is_lost_or_done_twice(registry, tmp_path, MODELS)
     assert len(changes) > len(MODELS)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message
 
 from modelry.core.ports import Store
 from modelry.core.verbs.world import World
-from modelry.server.app import make_app
+from modelry.server.app import desk_of, make_app, native_app
 from modelry.server.first import first_admin
 from modelry.settings import ServerSettings
 from modelry.stores.memory import MemoryStore
@@ -42,7 +45,7 @@ class Loop:
         async def begin() -> None:
             scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
             life = self.app(scope, self._inbox.get, self._told.put)
-            self._task = asyncio.ensure_future(life)  # type: ignore[arg-type]
+            self._task = asyncio.ensure_future(life)
             await self._inbox.put({"type": "lifespan.startup"})
             assert (await self._told.get())["type"] == "lifespan.startup.complete"
 
@@ -169,6 +172,17 @@ class Site:
             given = self.admin.put(f"/registry/projects/{where}/members/{name}", {"role": role})
             assert given.status_code == 200, given.text
         return self.token(name)
+
+
+def new_app() -> FastAPI:
+    """Build the app over an empty registry, to look at what it is made of."""
+    folder = Path(tempfile.mkdtemp(prefix="modelry-app-"))
+    return native_app(desk_of(world_on(MemoryStore(), folder), ServerSettings(log="off")))
+
+
+def app_routes() -> list[BaseRoute]:
+    """Answer every route of the app."""
+    return list(new_app().routes)
 
 
 @contextmanager

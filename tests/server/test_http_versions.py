@@ -1,5 +1,7 @@
 """Versions and their stages through HTTP."""
 
+from typing import Any
+
 import pytest
 from server_site import Answer, Site
 
@@ -93,7 +95,7 @@ def test_params_and_metadata_are_one_thing(site: Site) -> None:
 
 
 def test_everything_that_a_version_was_registered_with_is_shown(site: Site) -> None:
-    given = {
+    given: dict[str, Any] = {
         "description": "d",
         "metrics": {"auc": 0.5, "loss": 2},
         "params": {"depth": 3, "layers": [1, 2], "act": "relu"},

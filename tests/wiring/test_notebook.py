@@ -7,7 +7,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import modelry
-from modelry.core.registry import Registry
+from modelry.core.repository import RegistryRepository
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def notebook() -> Iterator[InteractiveShell]:
 
 
 @pytest.fixture
-def registry(notebook: InteractiveShell, tmp_path: Path) -> Registry:
+def registry(notebook: InteractiveShell, tmp_path: Path) -> RegistryRepository:
     assert notebook
     made = modelry.connect(f"sqlite:///{tmp_path}/registry.db")
     for number, auc in enumerate((0.5, 0.75), start=1):
@@ -38,7 +38,7 @@ def html(notebook: InteractiveShell, noun: object) -> str:
 
 
 def test_a_version_shows_its_facts_and_runs_nothing(
-    notebook: InteractiveShell, registry: Registry
+    notebook: InteractiveShell, registry: RegistryRepository
 ) -> None:
     shown = html(notebook, registry.resolve("m:1"))
     assert "<td>metrics</td><td>auc 0.5</td>" in shown
@@ -46,7 +46,7 @@ def test_a_version_shows_its_facts_and_runs_nothing(
     assert "<script>" not in shown
 
 
-def test_lists_show_one_row_each(notebook: InteractiveShell, registry: Registry) -> None:
+def test_lists_show_one_row_each(notebook: InteractiveShell, registry: RegistryRepository) -> None:
     versions = html(notebook, registry.versions("m"))
     assert versions.count("<tr>") == 3
     assert "<td>production</td>" in versions
@@ -56,25 +56,29 @@ def test_lists_show_one_row_each(notebook: InteractiveShell, registry: Registry)
 
 
 def test_a_comparison_marks_the_better_value(
-    notebook: InteractiveShell, registry: Registry
+    notebook: InteractiveShell, registry: RegistryRepository
 ) -> None:
     shown = html(notebook, registry.compare("m:1", "m:2"))
     assert "<td>0.75 ★ (+0.25)</td>" in shown
     assert "<tr><td>C</td><td>1</td><td>2</td></tr>" in shown
 
 
-def test_a_history_shows_who_did_what(notebook: InteractiveShell, registry: Registry) -> None:
+def test_a_history_shows_who_did_what(
+    notebook: InteractiveShell, registry: RegistryRepository
+) -> None:
     shown = html(notebook, registry.history("m"))
     assert "<td>version.promoted</td><td>1</td><td>&lt;b&gt;first&lt;/b&gt;</td>" in shown
 
 
-def test_long_tables_say_what_is_left_out(notebook: InteractiveShell, registry: Registry) -> None:
+def test_long_tables_say_what_is_left_out(
+    notebook: InteractiveShell, registry: RegistryRepository
+) -> None:
     for number in range(60):
         registry.tag("m:1", {"n": str(number)})
     assert "... 13 more rows" in html(notebook, registry.history("m"))
 
 
-def test_a_version_is_one_line_without_a_notebook(registry: Registry) -> None:
+def test_a_version_is_one_line_without_a_notebook(registry: RegistryRepository) -> None:
     version = registry.resolve("m:1")
     assert repr(version) == (
         f"<Version m:1 '1' in production, 1 file, 1 bytes, {version.digest[:19]}>")  # fmt: skip
