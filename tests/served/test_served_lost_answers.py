@@ -133,19 +133,23 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield made
 
 
+@pytest.mark.parametrize("fault", ["lost", "truncated", "reset", "503"])
 @pytest.mark.parametrize("prepare", DEEDS)
-def test_a_change_whose_answer_is_lost_has_one_effect(
-    scene: Scene, prepare: Callable[[Scene], Callable[[], object]], monkeypatch: pytest.MonkeyPatch
+def test_a_change_whose_answer_is_lost_on_its_way_has_one_effect(
+    scene: Scene,
+    prepare: Callable[[Scene], Callable[[], object]],
+    fault: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     hurry(monkeypatch)
     deed = prepare(scene)
-    with scene.proxy.failing("lost", NEVER) as plan:
+    with scene.proxy.failing(fault, NEVER) as plan:
         deed()
     assert plan.seen
     for at in range(1, plan.seen + 1):
         deed = prepare(scene)
         before = scene.events()
-        with scene.proxy.failing("lost", at) as lost:
+        with scene.proxy.failing(fault, at) as failing:
             deed()
-        assert lost.met == 1
+        assert failing.met == 1
         assert scene.events() == before + 1, f"request {at}"

@@ -20,8 +20,7 @@ class Change:
     def send(self, caller: Caller, key: str, *, other: bool = False) -> Answer:
         headers = {"Idempotency-Key": key}
         if self.method == "DELETE":
-            mark = "&" if "?" in self.path else "?"
-            path = f"{self.path}{mark}comment=other" if other else self.path
+            path = "/registry/models/doomed?comment=other" if other else self.path
             return caller(self.method, path, headers=headers)
         body = self.other if other else self.body
         return caller(self.method, self.path, json=body, headers=headers)
@@ -80,11 +79,38 @@ def changes(site: Site) -> dict[str, Change]:
         "create_project": Change(
             "POST", "/registry/projects", {"name": "new"}, {"name": "other"}
         ),
+        **people(admin),
         "set_stages": Change(
             "PUT", "/registry/projects/default/stages",
             {"stages": STAGES}, {"stages": [*STAGES[:3], *STAGES[4:]]},
         ),
     }  # fmt: skip
+
+
+def people(admin: Caller) -> dict[str, Change]:
+    """Prepare accounts, and answer one change for each operation about them."""
+    for name in ("ada", "out", "in"):
+        admin.made("/registry/accounts", {"name": name})
+    admin.made("/registry/accounts", {"name": "ci", "service": True})
+    admin.made("/registry/accounts/in/disable", {}, 200)
+    admin.put("/registry/projects/default/members/out", {"role": "reader"})
+    trusted = {"issuer": "https://gitlab.com", "claims": {"project_path": "a/b"}, "account": "ci"}
+    publishers = "/registry/projects/default/publishers"
+    publisher = admin.made(publishers, trusted)["id"]
+    token = admin.made("/registry/tokens", {"name": "old"})["id"]
+    members = "/registry/projects/default/members"
+    return {
+        "create_account": Change("POST", "/registry/accounts", {"name": "a"}, {"name": "b"}),
+        "disable_account": Change("POST", "/registry/accounts/ada/disable", {}, {"x": 1}),
+        "enable_account": Change("POST", "/registry/accounts/in/enable", {}, {"x": 1}),
+        "set_member": Change("PUT", f"{members}/ada", {"role": "reader"}, {"role": "admin"}),
+        "delete_member": Change("DELETE", f"{members}/out"),
+        "trust_publisher": Change(
+            "POST", publishers, {**trusted, "claims": {"ref": "1"}}, {**trusted, "role": "reader"}
+        ),
+        "distrust_publisher": Change("DELETE", f"{publishers}/{publisher}"),
+        "revoke_token": Change("DELETE", f"/registry/tokens/{token}"),
+    }
 
 
 def events(site: Site) -> list[Any]:
@@ -107,19 +133,13 @@ CHANGES = frozenset(
         "delete_model", "delete_ref", "delete_version", "ensure_model", "promote_version",
         "rollback_stage", "set_alias", "set_stages", "transition_version", "update_model",
         "update_ref", "update_version",
+        "create_account", "disable_account", "enable_account", "set_member", "delete_member",
+        "trust_publisher", "distrust_publisher", "revoke_token",
     )
 )  # fmt: skip
 
 WITHOUT = {
-    "set_member": "sets a state; again it is that state",
-    "delete_member": "again there is nothing to take away",
-    "trust_publisher": "answers the same trust",
-    "distrust_publisher": "again there is nothing to take away",
-    "create_account": "answers the account that is there",
-    "disable_account": "sets a state",
-    "enable_account": "sets a state",
     "create_token": "a secret is shown once and nobody could show it again",
-    "revoke_token": "again there is nothing to end",
     "find_missing": "changes nothing",
     "begin_upload": "an upload that nobody continues is forgotten",
     "append_upload": "its offset says whether it happened",
@@ -233,3 +253,16 @@ def test_a_key_that_is_no_key_is_refused(site: Site, key: str) -> None:
 
     assert answer.status_code == 422
     assert site.admin.get("/registry/models").json()["total"] == 0
+
+
+def test_a_token_is_made_once_for_a_key_and_its_secret_shown_once(site: Site) -> None:
+    headers = {"Idempotency-Key": "k"}
+    first = site.admin.post("/registry/tokens", {"name": "t"}, headers=headers)
+    again = site.admin.post("/registry/tokens", {"name": "t"}, headers=headers)
+
+    assert first.status_code == 201
+    named = [each for each in site.admin.get("/registry/tokens").json()["items"]
+             if each["name"] == "t"]  # fmt: skip
+    assert len(named) == 1, again.text
+    other = site.admin.post("/registry/tokens", {"name": "u"}, headers=headers)
+    assert other.status_code == 422

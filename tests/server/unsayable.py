@@ -117,6 +117,11 @@ def the_model_alone(values: Values) -> bool:
     return not re.search("[:@]", str(values.get("ref")))
 
 
+def another_model(values: Values) -> bool:
+    """An alias of a model names a version of that model."""
+    return values.get("model") != re.split("[:@]", str(values.get("ref")))[0]
+
+
 def a_word_of_the_project(values: Values) -> bool:
     """A stage is one that the project has, and goes where its rules let it."""
     return any(values.get(name) is not None for name in ("stage", "displace", "expect"))
@@ -144,7 +149,7 @@ OF: Mapping[str, tuple[Callable[[Values], bool], ...]] = {
     "create_token": (wider_or_longer,),
     "append_upload": (an_offset,),
     "purge_version": (the_model_alone,),
-    "set_alias": (the_model_alone,),
+    "set_alias": (the_model_alone, another_model),
     "archive_version": (the_model_alone,),
     "promote_version": (a_word_of_the_project, the_model_alone),
     "transition_version": (a_word_of_the_project,),

@@ -185,7 +185,8 @@ def _route(scope: Scope) -> tuple[str, Find] | None:
         return _latest(scope, parts[1])
     if len(parts) in {3, 4} and parts[-2] == "versions" and parts[0] != "versions":
         place, version = "/".join(parts[:-2]), parts[-1]
-        if all(parts) and len(version) <= 128 and not is_id(version):  # noqa: PLR2004 - as the door
+        plain = not scope["query_string"] and not is_id(version)
+        if plain and all(parts) and len(version) <= 128:  # noqa: PLR2004 - as the door
             name = f"{_MODELS}{{model_id}}/versions/{{version}}"
             return name, lambda service: f"{model_name(service, place)}:{version}"
     return None

@@ -13,7 +13,7 @@ from modelry.core.replay import compare
 from modelry.core.sealing import sha256_of
 from modelry.core.strict_json import Json, dumps, load_object
 from modelry.core.verbs.access_audit import audit_access
-from modelry.core.verbs.world import World
+from modelry.core.verbs.world import World, living_model
 
 CHECKPOINT = "modelry.checkpoint.v1"
 
@@ -40,6 +40,8 @@ def audit(
 ) -> Audit:
     """Verify the chain of every model and project, or of one, and the state they tell."""
     with world.store.snapshot() as view:
+        if ref is not None and view.head(model_chain(ref.project, ref.name)) is None:
+            living_model(view, ref)  # says that it is absent; a deleted one has its records
         return audit_view(view, ref, checkpoint, progress)
 
 
