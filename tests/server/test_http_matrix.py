@@ -151,7 +151,7 @@ def expected(rule: str, kind: Kind, asked: Asked, *, absent: bool) -> frozenset[
         return frozenset({404})
     if role is None or not role.covers(needed):
         return frozenset({403})
-    return asked.absent if absent and asked.where != EVERYWHERE else asked.done
+    return frozenset({404}) if absent and asked.where != EVERYWHERE else asked.done
 
 
 RULES = {

@@ -80,6 +80,11 @@ async def at_once(work: Callable[[], Hashable]) -> Hashable:
     return work()
 
 
+async def until(true: Callable[[], bool]) -> None:
+    while not true():  # noqa: ASYNC110 - the loop's own turns are what is tested
+        await asyncio.sleep(0)
+
+
 def marks_of(
     store: Counting, run: Callable[[Callable[[], Hashable]], Awaitable[Hashable]]
 ) -> Marks:
@@ -106,8 +111,7 @@ def test_who_comes_while_a_question_is_under_way_gets_a_later_one() -> None:
 
         marks = marks_of(store, slowly)
         first = asyncio.create_task(marks.mark())
-        while not store.asked:
-            await asyncio.sleep(0)
+        await until(lambda: store.asked > 0)
         second = asyncio.create_task(marks.mark())
         await asyncio.sleep(0)
         gate.set()
@@ -156,8 +160,7 @@ def test_a_refusal_reaches_all_who_wait_and_the_next_question_is_asked_anew() ->
 async def glanced(marks: Marks, store: Glancing) -> Any:  # noqa: ANN401 - a mark
     waiting = asyncio.create_task(marks.mark())
     sent = store.sent
-    while store.sent == sent:
-        await asyncio.sleep(0)
+    await until(lambda: store.sent > sent)
     store.say()
     return await waiting
 
@@ -182,8 +185,7 @@ def test_a_connection_that_breaks_is_replaced_and_nobody_waits_for_ever(when: st
             found.append(await marks.mark())
         else:
             waiting = asyncio.create_task(marks.mark())
-            while not store.sent:
-                await asyncio.sleep(0)
+            await until(lambda: store.sent > 0)
             store.dead = True
             store.say()
             found.append(await waiting)

@@ -61,6 +61,11 @@ def two_of_one(values: Values) -> bool:
     return any(values.get(one) is not None and values.get(two) is not None for one, two in pairs)
 
 
+def one_or_all(values: Values) -> bool:
+    """Tokens are listed of one account, or of all."""
+    return values.get("account") is not None and "all" in values
+
+
 def nothing_said(values: Values) -> bool:
     """A change says what is to change."""
     return not values.keys() & {"description", "tags", "set_tags", "remove_tags"}
@@ -133,6 +138,7 @@ ANYWHERE: tuple[Callable[[Values], bool], ...] = (
 OF: Mapping[str, tuple[Callable[[Values], bool], ...]] = {
     "create_model": (two_of_one,),
     "list_models": (two_of_one,),
+    "list_tokens": (one_or_all,),
     "create_version": (two_of_one, free_params, bytes_elsewhere),
     "update_model": (nothing_said,),
     "update_version": (nothing_said,),

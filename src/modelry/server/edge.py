@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,6 +15,7 @@ from modelry.core.errors import Denied, Invalid, RegistryError
 from modelry.server.problems import problem
 from modelry.settings import ServerSettings
 
+_TOKEN = re.compile(rb"modelry_[a-z0-9]{12}_[A-Za-z0-9_-]{43}", re.IGNORECASE)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 SECURITY = {
@@ -57,18 +59,15 @@ class Edge:
     def look(self, scope: Scope) -> None:
         """Raise for a request that was sent to another name, or by a foreign page."""
         host = origin = ""
-        authorized = False
         for name, value in scope["headers"]:
             if name == b"host":
                 host = value.decode("latin-1")
             elif name == b"origin":
                 origin = value.decode("latin-1")
-            elif name == b"authorization":
-                authorized = True
         if not scope["path"].startswith(("/health/", "/metrics")):
             self._look_at_host(host)
-        query = scope["query_string"].lower()
-        if b"modelry_" in query and (b"token" in query or not authorized):
+        query = scope["query_string"]
+        if b"modelry" in query.lower() and _TOKEN.search(unquote_to_bytes(query)):
             msg = "a token never belongs into an address; send it as Authorization: Bearer"
             raise Invalid(msg, reason="unreadable")
         if origin and scope["method"] not in _SAFE:

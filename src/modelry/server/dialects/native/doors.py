@@ -71,7 +71,7 @@ async def _call(
 CallOf = Annotated[Call, Depends(_call)]
 
 
-def door(  # noqa: PLR0913 - what a route is
+def door(
     router: APIRouter,
     method: Method,
     path: str,

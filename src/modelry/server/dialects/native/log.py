@@ -33,7 +33,7 @@ _BATCH = 1000
 
 @door(router, "GET", "/registry/audit", "list_events", Action.READ,
       answers=schemas.Page, tags=TAGS)  # fmt: skip
-async def list_events(  # noqa: PLR0913 - the filters of the log
+async def list_events(
     call: CallOf,
     *,
     project: Annotated[shapes.ProjectName | None, Query()] = None,

@@ -77,7 +77,7 @@ async def ensure_model(
 
 @door(router, "GET", "/registry/models", "list_models", Action.READ,
       answers=schemas.CountedPage, tags=TAGS)  # fmt: skip
-async def list_models(  # noqa: PLR0913 - the filters of a list
+async def list_models(
     call: CallOf,
     *,
     project: Project = None,

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from modelry.core.access import Action
 from modelry.core.accounts import ACCOUNT
 from modelry.core.documents import account_document, iso_or_none, token_document
+from modelry.core.errors import Invalid
 from modelry.core.service import Service
 from modelry.server import answers
 from modelry.server.dialects.native import schemas, shapes
@@ -95,6 +96,9 @@ async def list_tokens(
     """List tokens, one's own where nothing else is said; never their secrets."""
 
     def read(service: Service) -> Response:
+        if everybody and account is not None:
+            msg = "tokens are listed of one account or of all; say account or all"
+            raise Invalid(msg, field="account")
         whose = None if everybody else account or service.account
         found = service.admin.tokens(whose)
         return answers.answer({"items": [token_document(each) for each in found]})

@@ -229,7 +229,7 @@ def _dataset(given: schemas.DatasetIn | str) -> DatasetInput:
 
 @door(router, "GET", "/registry/models/{model_id:model}/versions", "list_versions", Action.READ,
       answers=schemas.CountedPage, tags=TAGS)  # fmt: skip
-async def list_versions(  # noqa: PLR0913 - the filters of a list
+async def list_versions(
     call: CallOf,
     model_id: ModelId,
     *,
