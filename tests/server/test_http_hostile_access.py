@@ -224,3 +224,17 @@ def test_hostile_68_nobody_brings_a_regular_expression(site: Site, text: str) ->
 
     assert answer.status_code in {200, 422}
     assert answer.json().get("items", []) == []
+
+
+@pytest.mark.parametrize("name", ["modelry_token_counter", "modelry_abcdefghijkl_x"])
+def test_a_model_may_be_called_almost_as_a_token_is(site: Site, name: str) -> None:
+    site.admin.version(name)
+
+    assert site.admin.get(f"/registry/resolve?ref={name}").status_code == 200
+    refused(site.nobody.get(f"/registry/resolve?ref={name}"), 401)
+
+
+def test_hostile_62_a_token_is_known_in_an_address_however_it_is_written(site: Site) -> None:
+    secret = str(site.admin.token).replace("_", "%5F")
+
+    refused(site.admin.get(f"/registry/resolve?ref={secret}"), 400)
