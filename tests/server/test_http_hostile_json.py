@@ -166,3 +166,12 @@ def test_an_answer_is_never_a_page_that_a_browser_runs(site: Site) -> None:
         assert "html" not in answer.headers["content-type"]
     file = site.admin.get(f"{MODELS}/versions/{made['id']}/files/model.bin")
     assert file.headers["content-disposition"].startswith("attachment")
+
+
+def test_a_parameter_that_stands_twice_is_refused_where_it_means_one_thing(site: Site) -> None:
+    site.admin.version("m")
+    site.admin.version("m")
+
+    refused(site.admin.get("/registry/models?project=default&project=other"), 422)
+    refused(site.admin.get("/registry/resolve?ref=m:1&ref=m:2"), 422)
+    assert site.admin.get("/registry/compare?ref=m:1&ref=m:2").status_code == 200

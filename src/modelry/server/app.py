@@ -20,7 +20,6 @@ from modelry.core.denials import Denials
 from modelry.core.errors import Corrupt, Invalid, NotFound, RegistryError, Unauthenticated
 from modelry.core.verbs.world import World
 from modelry.server.callers import Callers, NoSources, Told
-from modelry.server.checkpoints.keeping import CheckpointSettings, Running, start
 from modelry.server.desk import Call, Desk
 from modelry.server.dialects.native import (
     bytes as files,
@@ -127,27 +126,13 @@ def native_app(desk: Desk, *more: Route) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     desk: Desk = app.state.desk
     upkeep = Upkeep(desk)
-    upkeep.start()
-    checkpoints = await desk.threads.run(lambda: _checkpoints(desk))
+    await desk.threads.run(upkeep.start)
     try:
         yield
     finally:
         await desk.threads.run(upkeep.stop)
-        if checkpoints is not None:
-            await desk.threads.run(checkpoints.stop)
         desk.world.store.close()
         desk.world.blobs.close()
-
-
-def _checkpoints(desk: Desk) -> Running | None:
-    settings = desk.settings
-    if settings.checkpoints is None:
-        return None
-    home = settings.home.expanduser()
-    wanted = CheckpointSettings(
-        settings.checkpoints, home, settings.checkpoint_key, settings.checkpoint_seconds
-    )
-    return start(desk.world, wanted)
 
 
 def _request_id(request: Request) -> str:

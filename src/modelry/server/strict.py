@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, get_origin
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -79,7 +79,10 @@ class StrictRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Hand a strict request to the endpoint."""
         handle = super().get_route_handler()
-        known = {field.alias for field in self.dependant.query_params}
+        known = {
+            field.alias: get_origin(field.field_info.annotation) is list
+            for field in self.dependant.query_params
+        }
 
         async def strictly(request: Request) -> Response:
             _refuse_unknown(request, known)
@@ -99,12 +102,24 @@ class StrictRoute(APIRoute):
         return strictly
 
 
-def _refuse_unknown(request: Request, known: set[str]) -> None:
-    """Refuse a parameter that means nothing here: it is a slip of the pen, or an attempt."""
-    unknown = sorted(request.query_params.keys() - known)
-    if unknown:
-        message = f"there is no such parameter here; there are: {', '.join(sorted(known)) or 'none'}"
-        raise RequestValidationError([{"loc": ("query", name), "msg": message} for name in unknown])
+def _refuse_unknown(request: Request, known: Mapping[str, bool]) -> None:
+    """Refuse a parameter that means nothing here, or two things: a slip, or an attempt.
+
+    `known` says of each parameter whether it may stand there several times.
+    """
+    given = [name for name, _ in request.query_params.multi_items()]
+    there = ", ".join(sorted(known)) or "none"
+    problems = {
+        name: f"there is no such parameter here; there are: {there}"
+        if name not in known
+        else "stands there more than once; say it once"
+        for name in sorted(set(given))
+        if name not in known or (given.count(name) > 1 and not known[name])
+    }
+    if problems:
+        raise RequestValidationError(
+            [{"loc": ("query", name), "msg": told} for name, told in problems.items()]
+        )
 
 
 def _too_large(limit: int) -> Invalid:

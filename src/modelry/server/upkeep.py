@@ -6,7 +6,8 @@ import logging
 import threading
 from collections.abc import Callable
 
-from modelry.core.errors import RegistryError
+from modelry.core.errors import RegistryError, Unavailable
+from modelry.server.checkpoints.keeping import CheckpointSettings, Running, start
 from modelry.server.desk import Desk
 
 _LOG = logging.getLogger("modelry.server")
@@ -21,15 +22,32 @@ class Upkeep:
         self._desk = desk
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="modelry-upkeep", daemon=True)
+        self._checkpoints: Running | None = None
 
     def start(self) -> None:
-        """Begin."""
+        """Begin. Raises where checkpoints are wanted and their key or place make no sense."""
+        try:
+            self._begin_checkpoints()
+        except Unavailable as error:  # tried again every minute
+            _LOG.warning("checkpoints cannot be taken yet: %s", error.message)
         self._thread.start()
+
+    def _begin_checkpoints(self) -> None:
+        settings = self._desk.settings
+        if settings.checkpoints is None or self._checkpoints is not None:
+            return
+        home = settings.home.expanduser()
+        wanted = CheckpointSettings(
+            settings.checkpoints, home, settings.checkpoint_key, settings.checkpoint_seconds
+        )
+        self._checkpoints = start(self._desk.world, wanted)
 
     def stop(self) -> None:
         """End, after what is being done is done."""
         self._over.set()
         self._thread.join()
+        if self._checkpoints is not None:
+            self._checkpoints.stop()
         self._try("noting when tokens were used", self._desk.callers.note_uses)
 
     def _run(self) -> None:
@@ -37,6 +55,7 @@ class Upkeep:
         while not self._over.wait(_USES):
             rounds += 1
             self._try("noting when tokens were used", self._desk.callers.note_uses)
+            self._try("taking checkpoints", self._begin_checkpoints)
             if rounds % _SWEEPS == 0:
                 self._try("forgetting what is past its time", self._forget)
 

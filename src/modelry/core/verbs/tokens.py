@@ -35,7 +35,7 @@ LIFETIME = 30 * DAY
 """Microseconds for which a token is good where nobody says otherwise."""
 
 LONGEST = 366 * DAY
-_ID = "abcdefghijklmnopqrstuvwxyz0123456789"
+LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 _PAGE = 1000
 
 
@@ -75,7 +75,7 @@ def create_token(  # noqa: PLR0913 - a token has this many facts
         raise Invalid(msg, lifetime=lifetime)
     now = world.clock.now()
     until = _until(world.actor, lifetime, now)
-    identity = "".join(secrets.choice(_ID) for _ in range(12))
+    identity = "".join(secrets.choice(LETTERS) for _ in range(12))
     secret = secrets.token_urlsafe(32)
     token = Token(identity, owner, name, digest_of_secret(secret), now, until, where, role)
     _refuse_wider(world.actor, token)
@@ -88,7 +88,7 @@ def create_token(  # noqa: PLR0913 - a token has this many facts
             lifecycle_of(unit, where)
         unit.keep(TOKEN, identity, token_body(token))
         touch(unit)
-        record_alone(world, unit, REGISTRY, EventKind.TOKEN_CREATED, None, _told(token), now)
+        record_alone(world, unit, REGISTRY, EventKind.TOKEN_CREATED, None, told(token), now)
         return token
 
     once.change(world, change)
@@ -151,8 +151,8 @@ def revoke_token(world: World, identity: str) -> None:
             raise _no_token(identity)
         unit.drop(TOKEN, identity)
         touch(unit)
-        told = _told(token_of(identity, body))
-        record_alone(world, unit, REGISTRY, EventKind.TOKEN_REVOKED, None, told)
+        gone = told(token_of(identity, body))
+        record_alone(world, unit, REGISTRY, EventKind.TOKEN_REVOKED, None, gone)
 
     once.change(world, change)
 
@@ -174,7 +174,8 @@ def mark_used(world: World, uses: dict[str, int]) -> None:
     world.store.change(change)
 
 
-def _told(token: Token) -> dict[str, Json]:
+def told(token: Token) -> dict[str, Json]:
+    """Answer what the events about a token tell."""
     return {
         "token": token.id, "account": token.account, "name": token.name, "project": token.project,
         "role": None if token.role is None else str(token.role), "expires": token.expires,

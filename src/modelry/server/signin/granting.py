@@ -16,7 +16,7 @@ from modelry.core.model import Commit, Environment
 from modelry.core.ports import Surroundings, Unit
 from modelry.core.strict_json import Json
 from modelry.core.verbs.permit import deny
-from modelry.core.verbs.tokens import _ID, NewToken, _told
+from modelry.core.verbs.tokens import LETTERS, NewToken, told
 from modelry.core.verbs.world import World, record_alone
 
 ANONYMOUS = "anonymous"
@@ -77,7 +77,7 @@ def new_token(  # noqa: PLR0913 - a token has this many facts
     role: Role | None = None,
 ) -> NewToken:
     """Make a token that nobody knows yet; `keep_token` makes it good."""
-    identity = "".join(secrets.choice(_ID) for _ in range(12))
+    identity = "".join(secrets.choice(LETTERS) for _ in range(12))
     secret = secrets.token_urlsafe(32)
     digest = digest_of_secret(secret)
     token = Token(identity, account, name, digest, now, now + lifetime, project, role)
@@ -87,6 +87,6 @@ def new_token(  # noqa: PLR0913 - a token has this many facts
 def keep_token(world: World, unit: Unit, token: Token, more: Mapping[str, Json]) -> None:
     """Keep a token inside a change and record it, with `more` about where it came from."""
     unit.keep(TOKEN, token.id, token_body(token))
-    body = {**_told(token), **more}
+    body = {**told(token), **more}
     acting = acting_as(world, token.account)
     record_alone(acting, unit, REGISTRY, EventKind.TOKEN_CREATED, None, body, token.created)

@@ -31,12 +31,23 @@ class Address:
     conninfo: str = field(repr=False)
 
 
+_VANISHED = {
+    "tcp_user_timeout": 15_000,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+"""How soon a machine that went away without a word is noticed: within half a minute."""
+
+
 def address_of(uri: str) -> Address:
     """Read `postgresql://...` or `postgres://...`. Raises `Invalid` without repeating it."""
     try:
         plain, sizes = _without_pool_size(uri)
         known = conninfo_to_dict(plain, application_name="modelry", client_encoding="utf8")
         known.setdefault("connect_timeout", SECONDS_TO_CONNECT)
+        for name, value in _VANISHED.items():
+            known.setdefault(name, value)
         conninfo = make_conninfo(**{key: str(value) for key, value in known.items()})
     except (psycopg.Error, ValueError):
         msg = f"the address of the PostgreSQL database cannot be read; write {_FORM}"
