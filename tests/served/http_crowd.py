@@ -23,7 +23,7 @@ from modelry.core.registry import Registry
 from modelry.remotes.client.client import Client
 from modelry.remotes.client.opening import open_client
 
-_NEW_CONNECTION = 0.1
+_NEW_CONNECTION = 0.3
 
 
 class RemoteCaller(crowd.Caller):
@@ -41,9 +41,13 @@ class RemoteCaller(crowd.Caller):
 
     def any_model(self) -> str:
         """Choose a model, and now and then another connection."""
+        self.maybe_elsewhere()
+        return super().any_model()
+
+    def maybe_elsewhere(self) -> None:
+        """Let the next request be the last of its connection, now and then."""
         last = self.chance.random() < _NEW_CONNECTION
         self._client._wire.http.headers["Connection"] = "close" if last else "keep-alive"
-        return super().any_model()
 
     def resolve(self, model: str, selector: str) -> None:
         """Ask; no answer tells nothing."""
@@ -52,13 +56,16 @@ class RemoteCaller(crowd.Caller):
 
 
 def write(caller: RemoteCaller, count: int) -> None:
-    """Change the registry `count` times."""
+    """Change the registry and look at once, whichever worker answers, `count` calls together."""
     with tempfile.TemporaryDirectory() as folder:
-        for _ in range(count):
+        for _ in range(count // 3):
             model = caller.any_model()
             (kind,) = caller.chance.choices(crowd._CHANGES, crowd._CHANGE_WEIGHTS)
             with suppress(Unavailable):
                 crowd._change(caller, model, kind, Path(folder) / "model.bin")
+            for _ in range(2):
+                caller.maybe_elsewhere()
+                caller.resolve(model, "@production")
 
 
 def main() -> None:

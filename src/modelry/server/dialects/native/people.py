@@ -37,7 +37,9 @@ async def get_me(call: CallOf) -> Response:
             "role": None if actor.cap is None else str(actor.cap),
             "expires_at": iso_or_none(actor.expires),
         }
-        roles = {project: str(role) for project, role in sorted(actor.roles.items())}
+        places = {*actor.roles, *([actor.project] if actor.project else [])}
+        found = {place: actor.role_in(place) for place in sorted(places)}
+        roles = {place: str(role) for place, role in found.items() if role is not None}
         kind = (kept or {}).get("kind")
         return answers.answer({"account": actor.name, "kind": kind, "roles": roles, "token": token})
 
