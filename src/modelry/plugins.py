@@ -10,6 +10,9 @@ from modelry.core.errors import Unsupported
 
 Adapter = Callable[..., Any]
 
+_EXTRAS = {"psycopg": "postgresql", "obstore": "objects"}
+"""The extra of ours that brings a package which some adapters need."""
+
 
 def names(group: str) -> frozenset[str]:
     """Name every adapter of `modelry.<group>`."""
@@ -32,5 +35,12 @@ def load_all(group: str) -> list[Adapter]:
 
 
 def _load(point: EntryPoint) -> Adapter:
-    adapter: Adapter = point.load()
+    try:
+        adapter: Adapter = point.load()
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] not in _EXTRAS:
+            raise
+        extra = _EXTRAS[str(error.name).partition(".")[0]]
+        msg = f"{point.name} needs a package that is missing here: pip install 'modelry[{extra}]'"
+        raise Unsupported(msg, package=error.name) from error
     return adapter

@@ -229,3 +229,20 @@ def test_an_id_that_is_of_nothing_is_not_found(site: Site) -> None:
         answer = site.admin.get(f"/registry/models/versions/{place}")
         assert answer.status_code == 404
         assert answer.json()["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"commit": {"sha": "a\u202eb"}},
+        {"environment": {"python": "3\x1b[2J", "platform": "x"}},
+        {"environment": {"python": "3", "platform": "x", "packages": {"a\u2066": "1"}}},
+    ],
+)
+def test_what_a_client_tells_of_its_machine_shows_what_it_says(
+    site: Site, told: dict[str, object]
+) -> None:
+    answer = site.admin.post("/registry/models/m/versions", told)
+
+    assert answer.status_code == 422
+    assert site.admin.get("/registry/models").json()["total"] == 0

@@ -23,7 +23,15 @@ def serve(  # noqa: PLR0913 - what a server is told
     ] = None,
 ) -> None:
     """Serve a registry over HTTP; the first start makes an admin token and shows it once."""
-    from modelry.server import process
+    try:
+        from modelry.server import process
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("modelry"):
+            raise
+        from modelry.core.errors import Unsupported
+
+        msg = f"serving needs {error.name}, which is missing here: pip install 'modelry[server]'"
+        raise Unsupported(msg) from error
 
     chosen = uri or session(ctx).uri
     given = {"host": host, "port": port, "workers": workers, "uri": chosen, "blobs": blobs}

@@ -113,7 +113,8 @@ def _denied(event: Event) -> str:
 def _member_set(event: Event) -> str:
     before = event.body.get("before")
     was = f", who was {before}" if before else ""
-    return f"made {event.body.get('account')} {event.body.get('role')} {_where(event)}{was}"
+    who, role = event.body.get("account"), event.body.get("role")
+    return f"gave {who} the role {role} {_where(event)}{was}"
 
 
 def _member_removed(event: Event) -> str:

@@ -46,6 +46,8 @@ def configure(settings: TelemetrySettings) -> None:
         logger.setLevel(logging.NOTSET)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(least, logging.WARNING))
+    # It tells of a pipeline that ends when a statement in it fails: the refusal says so already.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     logging.captureWarnings(capture=True)
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect
 
 from modelry.core.errors import Invalid
 from modelry.core.ports import Progress
-from modelry.stores.sql import postgresql, sqlite
-from modelry.stores.sql.address import address_of
-from modelry.stores.sql.postgresql_refusals import translated as translated_postgresql
+from modelry.stores.sql import sqlite
 from modelry.stores.sql.revision import HEAD, REVISIONS, make_tables, refuse_other, stamps
 from modelry.stores.sql.tables import metadata
+
+if TYPE_CHECKING:
+    from modelry.stores.sql.postgresql import PostgresqlDatabase
 
 FIRST = REVISIONS[0]
 
@@ -80,7 +82,9 @@ class Schema:
             with self._file() as file, file.reading() as connection:
                 yield file.revision(connection), connection
             return
-        with self._server() as server, server.transaction(postgresql.READ) as connection:
+        from modelry.stores.sql.postgresql import READ
+
+        with self._server() as server, server.transaction(READ) as connection:
             yield server.revision(connection), connection
 
     @contextmanager
@@ -89,7 +93,9 @@ class Schema:
             with self._file() as file, file.writing() as connection:
                 yield file.revision(connection), connection
             return
-        with self._server() as server, server.transaction(postgresql.ALONE) as connection:
+        from modelry.stores.sql.postgresql import ALONE
+
+        with self._server() as server, server.transaction(ALONE) as connection:
             yield server.revision(connection), connection
 
     @contextmanager
@@ -101,10 +107,14 @@ class Schema:
             file.close()
 
     @contextmanager
-    def _server(self) -> Iterator[postgresql.PostgresqlDatabase]:
-        server = postgresql.PostgresqlDatabase(address_of(self.uri))
+    def _server(self) -> Iterator[PostgresqlDatabase]:
+        from modelry.stores.sql.address import address_of
+        from modelry.stores.sql.postgresql import PostgresqlDatabase
+        from modelry.stores.sql.postgresql_refusals import translated
+
+        server = PostgresqlDatabase(address_of(self.uri))
         try:
-            with translated_postgresql(_where(self.uri)):
+            with translated(_where(self.uri)):
                 yield server
         finally:
             server.close()
@@ -160,4 +170,6 @@ def _flat(difference: object) -> Iterator[object]:
 def _where(uri: str) -> str:
     if uri.startswith("sqlite:"):
         return str(Path(uri.removeprefix("sqlite:///")))
+    from modelry.stores.sql.address import address_of
+
     return address_of(uri).where

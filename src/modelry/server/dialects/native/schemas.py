@@ -15,6 +15,7 @@ from modelry.server.dialects.native.shapes import (
     Label,
     Long,
     ModelName,
+    Plain,
     ProjectName,
     RefText,
     Sha256,
@@ -111,18 +112,18 @@ class FileIn(Read):
 class CommitIn(Read):
     """The git commit that a version was made from."""
 
-    sha: Annotated[StrictStr, Field(min_length=1, max_length=128)]
-    branch: Text | None = None
-    remote: Text | None = None
+    sha: Annotated[Plain, Field(min_length=1, max_length=128)]
+    branch: Plain | None = None
+    remote: Plain | None = None
     dirty: StrictBool = False
 
 
 class EnvironmentIn(Read):
     """The Python that registered a version and its packages."""
 
-    python: Text
-    platform: Text
-    packages: dict[str, StrictStr] = Field(default={}, max_length=20_000)
+    python: Plain
+    platform: Plain
+    packages: dict[Plain, Plain] = Field(default={}, max_length=20_000)
 
 
 class CreateVersion(Read):

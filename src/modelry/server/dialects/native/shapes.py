@@ -72,6 +72,8 @@ AccountName = Annotated[StrictStr, _field(ACCOUNTED, "ada@example.com")]
 Text = Annotated[StrictStr, _field(SAID)]
 Comment = Annotated[Text, Field(pattern=TEXT, max_length=MAX_TEXT)]
 """Enforced here too: where nothing changes, the core keeps no comment and looks at none."""
+Plain = Comment
+"""Enforced here too: what a client tells of its own machine is kept as it is told."""
 ShortText = Annotated[StrictStr, _field(told(TEXT, 1024, 0))]
 Long = Annotated[StrictStr, _field(told(TEXT, MAX_DESCRIPTION, 0))]
 Key = Annotated[StrictStr, _field(told(KEY, 250))]
