@@ -4,14 +4,14 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from modelry.core.access import Role
 from modelry.core.draft import Draft, draft
 from modelry.core.errors import Conflict, Invalid, NotFound, Unavailable
-from modelry.core.model import File, Findings, Version
+from modelry.core.model import Commit, Environment, File, Findings, Version
 from modelry.core.ports import SourceFile, Store
 from modelry.core.registry import Registry
 from modelry.core.service import Service
@@ -19,7 +19,8 @@ from modelry.core.verbs import enlist
 from modelry.core.verbs.enlist import Parts
 from modelry.core.verbs.register import StoredTwice
 from modelry.core.verbs.world import World
-from modelry.testing.fakes import acting, world_on
+from modelry.stores.memory import MemoryStore
+from modelry.testing.fakes import FixedSurroundings, acting, world_on
 
 MakeFile = Callable[..., Path]
 OWN = {"default": Role.PUBLISHER}
@@ -211,3 +212,18 @@ def test_stored_bytes_are_looked_into(store: Store, tmp_path: Path, model_file: 
     with pytest.raises(Invalid, match=r"x\.bin is marked twice"):
         service.enlist("n", Parts("file", (named("markmark", "x.bin"),)), said())
     assert len(service.versions("n")) == 1
+
+
+def test_what_is_told_of_the_surroundings_is_text_that_shows_what_it_says(tmp_path: Path) -> None:
+    world = world_on(MemoryStore(), tmp_path)
+    surroundings = cast("FixedSurroundings", world.surroundings)
+    surroundings.checkout = Commit("0123abc", branch="ma\u202ein")
+    with pytest.raises(Invalid, match="the commit or the environment holds U\\+202E"):
+        Service(world).enlist("m", Parts("folder", ()), said())
+    surroundings.checkout = Commit("0123abc")
+    surroundings.python = Environment("3.11", "linux", {"numpy": "2\x07"})
+    with pytest.raises(Invalid, match="holds U\\+0007"):
+        Service(world).enlist("m", Parts("folder", ()), said())
+    surroundings.python = Environment("3.11", "linux", {"numpy": "2"})
+    version = Service(world).enlist("m", Parts("folder", ()), said())
+    assert version.commit == Commit("0123abc")

@@ -2,7 +2,7 @@
 
 Every check of schemathesis is on. Where a request is valid as described and may
 yet break a rule that no schema can tell (`unsayable.py`), `positive_data_acceptance`
-does not count; that the answer is a refusal of the 4xx kind does.
+does not count; that the server does not break on it does.
 """
 
 from __future__ import annotations

@@ -68,6 +68,16 @@ GivenFile = Annotated[
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
+Key = Annotated[
+    Path | None,
+    typer.Option(
+        "--key",
+        metavar="FILE",
+        help="The public key of a server's signed checkpoints (checkpoints.pub).",
+        exists=True,
+        dir_okay=False,
+    ),
+]
 Checkpoint = Annotated[
     Path | None,
     typer.Option(

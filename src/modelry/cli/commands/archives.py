@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelry.cli.arguments import AsJson, Checkpoint, Force, GivenFile, NewFile
+from modelry.cli.arguments import AsJson, Checkpoint, Force, GivenFile, Key, NewFile
 from modelry.cli.commands.audit import read_checkpoint
 from modelry.cli.completion import complete_model
 from modelry.cli.meter import Meter
@@ -46,10 +46,15 @@ def export(
 
 
 def restore(
-    ctx: typer.Context, *, file: GivenFile, checkpoint: Checkpoint = None, as_json: AsJson = False
+    ctx: typer.Context,
+    *,
+    file: GivenFile,
+    checkpoint: Checkpoint = None,
+    key: Key = None,
+    as_json: AsJson = False,
 ) -> None:
     """Fill this registry, which must be empty, from a backup, exactly as it was."""
-    seen = read_checkpoint(checkpoint)
+    seen = read_checkpoint(checkpoint, key)
     here = session(ctx)
     with here.registry() as registry, Meter(color=here.color) as meter, file.open("rb") as stream:
         carried = registry.restore(stream, checkpoint=seen, progress=meter)

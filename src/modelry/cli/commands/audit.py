@@ -34,10 +34,11 @@ def verify_records(
         ),
     ] = None,
     checkpoint: arguments.Checkpoint = None,
+    key: arguments.Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Find every record that was edited, removed or reordered, and name it."""
-    seen = read_checkpoint(checkpoint)
+    seen = read_checkpoint(checkpoint, key)
     here = session(ctx)
     with here.registry() as registry, Meter("chains", color=here.color) as meter:
         found = registry.audit(model, checkpoint=seen, progress=meter)
@@ -75,8 +76,20 @@ def write_checkpoint(
         here.sheet().paragraph(f"wrote {file}, the last records of {count}; keep it elsewhere")
 
 
-def read_checkpoint(file: Path | None) -> Checkpoint | None:
-    """Read a checkpoint's file."""
+def read_checkpoint(file: Path | None, key: Path | None = None) -> Checkpoint | None:
+    """Read a checkpoint's file; one that a server signed takes the public key to believe it."""
+    from modelry.core.errors import Invalid
     from modelry.core.verbs.audit import checkpoint_from_text
 
-    return None if file is None else checkpoint_from_text(file.read_bytes())
+    if file is None:
+        return None
+    data = file.read_bytes()
+    signed = b'"modelry.signed-checkpoint' in data
+    if key is None and not signed:
+        return checkpoint_from_text(data)
+    if key is None:
+        msg = f"{file} is a signed checkpoint; name the public key that it must be of: --key FILE"
+        raise Invalid(msg)
+    from modelry.server.checkpoints.signing import read_signed
+
+    return read_signed(data, key.read_bytes())

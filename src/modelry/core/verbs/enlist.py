@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from modelry.core.draft import Draft
 from modelry.core.errors import Invalid, NotFound
-from modelry.core.model import File, Kind, Version
+from modelry.core.model import Commit, Environment, File, Kind, Version
 from modelry.core.names import MAX_TEXT, Ref, check_path, check_text, refuse_twins
 from modelry.core.ports import Blobs, SourceFile, View
 from modelry.core.sealing import digest_of, environment_text
@@ -64,6 +64,7 @@ def enlist(  # noqa: PLR0913 - the ref, the bytes, what is said of them
             refuse_early(view, ref, draft, files)
             _refuse_unowned(world, view, parts)
             base_ref = living_version(view, base).ref if base else None
+        commit, environment = _told(world)
         readable: Sequence[SourceFile] = [_StoredFile(world.blobs, file) for file in files]
         sealed = Sealed(
             draft=draft,
@@ -72,8 +73,8 @@ def enlist(  # noqa: PLR0913 - the ref, the bytes, what is said of them
             files=files,
             digest=digest_of(files),
             findings=world.inspection.inspect(parts.kind, readable) if files else None,
-            commit=world.surroundings.commit(None),
-            environment=environment_text(world.surroundings.environment()),
+            commit=commit,
+            environment=environment_text(environment),
             base=base_ref,
             again=again,
         )
@@ -81,6 +82,17 @@ def enlist(  # noqa: PLR0913 - the ref, the bytes, what is said of them
             return publish(world, ref, sealed)
         except Vanished as error:
             raise vanished(ref) from error
+
+
+def _told(world: World) -> tuple[Commit | None, Environment]:
+    """Answer the commit and the environment that a caller told of, as text that can be shown."""
+    commit, environment = world.surroundings.commit(None), world.surroundings.environment()
+    said = [] if commit is None else [commit.sha, commit.branch or "", commit.remote or ""]
+    packages = environment.packages
+    said += [environment.python, environment.platform, *packages, *packages.values()]
+    for text in said:
+        check_text(text, "what is told of the commit or the environment", MAX_TEXT)
+    return commit, environment
 
 
 def _checked(parts: Parts) -> tuple[File, ...]:

@@ -95,25 +95,14 @@ def door(
     responses = {**_responses(status, answers), **(more or {})}
     own = {RULE: str(rule), **(extra or {})}
 
+    shape = _ProblemAnswer if status == _NOTHING else JSONResponse if answers else Response
+
     def register(endpoint: F) -> F:
         router.add_api_route(
-            path,
-            endpoint,
-            methods=[method],
-            operation_id=name,
-            name=name,
-            status_code=status,
-            response_model=None,
-            responses=responses,
-            response_class=_ProblemAnswer
-            if status == _NOTHING
-            else JSONResponse
-            if answers
-            else Response,
-            tags=list(tags),
-            route_class_override=StrictRoute,
-            openapi_extra=own,
-        )
+            path, endpoint, methods=[method], operation_id=name, name=name, status_code=status,
+            response_model=None, responses=responses, response_class=shape, tags=list(tags),
+            route_class_override=StrictRoute, openapi_extra=own,
+        )  # fmt: skip
         if head:
             router.add_api_route(
                 path, endpoint, methods=["HEAD"], include_in_schema=False,
