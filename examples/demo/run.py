@@ -18,6 +18,7 @@ import digits
 import looking_back
 import operating
 import registering
+import team
 from pages import Pages
 
 import modelry
@@ -44,13 +45,14 @@ def main() -> None:
         operating.roll_back(pages, registry, accuracies)
         operating.stage_the_fix(pages, registry, candidates[2], test)
         looking_back.look_back(pages, registry, live)
+    team.share(pages, home / "team", candidates[2].path)
     looking_back.what_next(pages, home)
 
 
 def _begin_anew(home: Path) -> None:
     shutil.rmtree(home, ignore_errors=True)
     (home / "work").mkdir(parents=True)
-    for name in ("MODELRY_URI", "MODELRY_BLOBS"):
+    for name in ("MODELRY_URI", "MODELRY_BLOBS", "MODELRY_TOKEN"):
         os.environ.pop(name, None)
     os.environ["MODELRY_HOME"] = str(home)
     logging.getLogger("skl2onnx").setLevel(logging.ERROR)

@@ -95,6 +95,17 @@ def test_what_the_demo_prints_is_what_the_registry_holds(
     assert "7 chained records verified" in demo.output
 
 
+def test_a_team_shares_a_registry_and_roles_hold(demo: Run) -> None:
+    team = demo.output[demo.output.index("A team") : demo.output.index("Your turn")]
+    assert "ana registered digits:1" in team
+    assert "takes the role approver, and ana is publisher of default" in " ".join(team.split())
+    assert "ben promoted it, and got network.safetensors from production" in " ".join(team.split())
+    told = re.findall(r"^ +\d\d:\d\d:\d\d +(\w+) +([\w.]+)", team, re.MULTILINE)
+    assert told[-3:] == [
+        ("ana", "version.registered"), ("ana", "change.denied"), ("ben", "version.promoted"),
+    ]  # fmt: skip
+
+
 def test_the_versions_know_what_they_were_made_from(registry: RegistryRepository) -> None:
     for version in registry.versions("digits"):
         assert {each.name for each in version.datasets} == {"learn.csv", "test.csv"}
@@ -130,7 +141,9 @@ def test_the_commands_that_the_demo_ends_with_work(demo: Run, tmp_path: Path) ->
 
 def test_every_command_shown_beside_a_step_exists(demo: Run) -> None:
     verbs = sorted(set(re.findall(r"^ +\$ modelry (\w+)", demo.output, re.MULTILINE)))
-    assert verbs == ["compare", "history", "promote", "register", "rollback", "use"]
+    assert verbs == [
+        "compare", "history", "log", "promote", "register", "rollback", "serve", "use",
+    ]  # fmt: skip
     modelry_command = str(Path(sys.executable).parent / "modelry")
     for verb in verbs:
         subprocess.run([modelry_command, verb, "--help"], check=True, capture_output=True)
