@@ -40,8 +40,14 @@ def test_a_caller_is_counted_for_a_minute_and_the_next_record_tells_the_rest() -
     assert denials.admit("eve", 2 * WINDOW) == 0
 
 
+def test_many_callers_do_not_fill_the_disk() -> None:
+    denials = Denials(most=3)
+    assert [denials.admit(str(number), 5) for number in range(5)] == [0, 0, 0, None, None]
+    assert denials.admit("9", 5 + WINDOW) == 0, "the next window records again"
+
+
 def test_many_callers_do_not_fill_the_memory() -> None:
-    denials = Denials(each=1)
+    denials = Denials(each=1, most=2 * CALLERS)
     for number in range(CALLERS + 1):
         assert denials.admit(str(number), 0) == 0
     assert denials.admit("0", 0) == 0, "the oldest was forgotten"
