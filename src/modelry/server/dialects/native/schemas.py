@@ -123,7 +123,9 @@ class EnvironmentIn(Read):
 
     python: Plain
     platform: Plain
-    packages: dict[Plain, Plain] = Field(default={}, max_length=20_000)
+    packages: dict[Plain, Plain] = Field(
+        default={}, max_length=20_000, json_schema_extra={"additionalProperties": False}
+    )
 
 
 class CreateVersion(Read):
