@@ -59,29 +59,43 @@ def enlist(  # noqa: PLR0913 - the ref, the bytes, what is said of them
     is known by its metadata alone.
     """
     files = _checked(parts)
+    if not files and base is None:  # nothing to hold, and nothing to find out before the change
+        return publish(world, ref, _sealed(world, parts, files, draft, None, again=again))
     with world.blobs.hold({file.sha256 for file in files}):
         with world.store.read() as view:
             refuse_early(view, ref, draft, files)
             _refuse_unowned(world, view, parts)
             base_ref = living_version(view, base).ref if base else None
-        commit, environment = _told(world)
-        readable: Sequence[SourceFile] = [_StoredFile(world.blobs, file) for file in files]
-        sealed = Sealed(
-            draft=draft,
-            kind=parts.kind,
-            origin=parts.origin,
-            files=files,
-            digest=digest_of(files),
-            findings=world.inspection.inspect(parts.kind, readable) if files else None,
-            commit=commit,
-            environment=environment_text(environment),
-            base=base_ref,
-            again=again,
-        )
         try:
+            sealed = _sealed(world, parts, files, draft, base_ref, again=again)
             return publish(world, ref, sealed)
         except Vanished as error:
             raise vanished(ref) from error
+
+
+def _sealed(  # noqa: PLR0913 - everything about a version comes together here
+    world: World,
+    parts: Parts,
+    files: tuple[File, ...],
+    draft: Draft,
+    base: str | None,
+    *,
+    again: bool,
+) -> Sealed:
+    commit, environment = _told(world)
+    readable: Sequence[SourceFile] = [_StoredFile(world.blobs, file) for file in files]
+    return Sealed(
+        draft=draft,
+        kind=parts.kind,
+        origin=parts.origin,
+        files=files,
+        digest=digest_of(files),
+        findings=world.inspection.inspect(parts.kind, readable) if files else None,
+        commit=commit,
+        environment=environment_text(environment),
+        base=base,
+        again=again,
+    )
 
 
 def _told(world: World) -> tuple[Commit | None, Environment]:

@@ -147,12 +147,14 @@ def _seal(  # noqa: PLR0913 - everything about a version comes together here
 
 
 def _publish(world: World, unit: Unit, ref: Ref, sealed: Sealed) -> Version:
+    stage = lifecycle_of(unit, ref.project).initial
     model = unit.model(ref.project, ref.name)
     refuse_tombstone(model)
     existing = _labelled(unit, ref, sealed.draft.version) if model else None
     if existing is not None:
         return _same(world, existing, sealed)
-    stored = world.blobs.sizes({file.sha256 for file in sealed.files})
+    digests = {file.sha256 for file in sealed.files}
+    stored = world.blobs.sizes(digests) if digests else {}
     if any(stored.get(file.sha256) != file.size for file in sealed.files):
         raise Vanished
     clock = world.clock.now()
@@ -161,7 +163,6 @@ def _publish(world: World, unit: Unit, ref: Ref, sealed: Sealed) -> Version:
     if model is None:
         model = unit.add_model(new_model(ref, world.surroundings.author(), now))
         born = {"model": {"name": model.name, "description": "", "tags": {}}}
-    stage = lifecycle_of(unit, ref.project).initial
     version = _version(world, model, sealed, stage, now)
     unit.add_environment(version.environment, sealed.environment)
     kept = unit.add_version(model, version)

@@ -188,11 +188,13 @@ async def create_version(call: CallOf, model_id: ModelId, body: schemas.CreateVe
             body.base,
             again=body.again,
         )
-        was_there = body.again and version.created < begun
-        return body_of(service, version), 200 if was_there else 201, owned.values()
+        new = version.created >= begun  # then nothing can have happened to it yet
+        document = answers.version_body(version, {}) if new else body_of(service, version)
+        return document, 200 if body.again and not new else 201, owned.values()
 
     document, status, used = await call(change)
-    await call.desk.threads.move(lambda: _drop(call, used))
+    if used:
+        await call.desk.threads.move(lambda: _drop(call, used))
     if call.notes:
         document["notes"] = list(call.notes)
     return answers.of_version(document, status)
