@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -127,6 +128,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     desk: Desk = app.state.desk
     upkeep = Upkeep(desk)
     await desk.threads.run(upkeep.start)
+    gc.collect()
+    gc.freeze()  # the routes and their schemas stay: no collection need look at them again
     try:
         yield
     finally:

@@ -12,6 +12,7 @@ import errno
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,19 @@ class Queue:
             with self._threads:
                 yield
             return
+        begun = time.monotonic()
+        if not self._threads.acquire(timeout=patience):  # one of this process waits at the file
+            raise TimeoutError
+        try:
+            with self._turn(patience - (time.monotonic() - begun)):
+                yield
+        finally:
+            self._threads.release()
+
+    @contextmanager
+    def _turn(self, patience: float) -> Iterator[None]:
+        """Wait in the line of processes."""
+        assert sys.platform != "win32"  # noqa: S101 - for the type checker: asked before
         descriptor = self._open()
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -82,6 +82,7 @@ class SqliteFile:
         self._queue = Queue(path.with_name(f"{path.name}.lock"))
         self._watching = threading.Lock()
         self._watcher: tuple[int, int, sqlite3.Connection] | None = None
+        self._tables: int | None = None
         self._process = os.getpid()
         _make_folder(self._path.parent.absolute())
         self._engine = self._make_engine()
@@ -255,7 +256,10 @@ class SqliteStore(SqliteFile):
     def change(self, work: Callable[[Unit], T]) -> T:
         """See `Store.change`. A file that was upgraded meanwhile is not written as it was."""
         with self.writing() as connection:
-            self._is_ours(connection)
+            tables = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
+            if tables != self._tables:  # some table was made or changed since we looked
+                self._is_ours(connection)
+                self._tables = tables
             return work(SqlUnit(connection))
 
     @contextmanager
