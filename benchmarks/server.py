@@ -154,7 +154,7 @@ def lists(folder: Path) -> Iterator[Row]:
     asked = {
         "models": "/registry/models?limit=20",
         "versions": "/registry/models/model-0001/versions?limit=20",
-        "search by metric": "/registry/search?q=metrics.auc+%3E%3D+0.999&limit=10",
+        "search by metric": "/registry/search?q=metrics.auc+%3E%3D+0.9&limit=10",
         "search by stage": "/registry/search?q=stage+%3D+production&limit=10",
         "search by word": "/registry/search?q=amber&limit=10",
         "summary": "/registry/models/summary",

@@ -41,10 +41,11 @@ class ServerSettings(Settings):
     port: int = Field(default=8000, ge=0, le=65535, description="The port; 0 takes a free one.")
     workers: int = Field(default=1, ge=1, le=64, description="Processes that answer requests.")
     threads: int = Field(
-        default=16,
+        default=8,
         ge=1,
         le=256,
-        description="Threads of a process that wait for the database, and connections to it.",
+        description="Threads of a process that work for requests; fewer do more where nothing waits, "
+        "more let long work (verify, export) keep others waiting less.",
     )
     hosts: list[str] = Field(
         default=[],
