@@ -132,8 +132,14 @@ def a_word_of_the_project(values: Values) -> bool:
     return any(values.get(name) is not None for name in ("stage", "displace", "expect"))
 
 
+def not_text(values: Values) -> bool:
+    """NUL and half of a character are refused wherever they stand."""
+    return any(isinstance(each, str) and re.search("[\0\ud800-\udfff]", each)
+               for each in _texts(values))  # fmt: skip
+
+
 ANYWHERE: tuple[Callable[[Values], bool], ...] = (
-    long_part, beyond_64_bits, whole_as_float, made_up_cursor,
+    long_part, beyond_64_bits, whole_as_float, made_up_cursor, not_text,
 )  # fmt: skip
 OF: Mapping[str, tuple[Callable[[Values], bool], ...]] = {
     "create_model": (two_of_one,),
