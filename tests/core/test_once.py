@@ -190,7 +190,9 @@ def test_a_repeated_request_does_not_ask_the_guard_again(made: World) -> None:
         raise Conflict(msg)
 
     service(made).tag("m:1", {"a": "b"})
+    before = events(made)
     service(made, KEY, refuse).tag("m:1", {"a": "b"})
+    assert events(made) == before
 
 
 def test_a_secret_is_shown_once_however_often_it_is_asked_for(made: World) -> None:

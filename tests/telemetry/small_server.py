@@ -22,7 +22,7 @@ def make() -> Telemetry:
     logs.configure(SETTINGS)
     app = FastAPI()
 
-    @app.get("/work/{name}")
+    @app.get("/busy/{name}")
     async def work(name: str) -> int:
         count_cache(hit=name == "known")
         return os.getpid()

@@ -87,7 +87,7 @@ def ask_both(server: Running) -> tuple[set[int], int]:
     """Ask until two workers have answered; answer their numbers and how often was asked."""
     seen: set[int] = set()
     for count in range(1, 2000):
-        seen.add(server.get("/work/known").json())
+        seen.add(server.get("/busy/known").json())
         if len(seen) == 2:
             return seen, count
     raise AssertionError(seen)
@@ -95,7 +95,7 @@ def ask_both(server: Running) -> tuple[set[int], int]:
 
 def test_the_figures_are_of_all_workers_whichever_is_asked(two: Running) -> None:
     workers, asked = ask_both(two)
-    counted = 'modelry_http_request_duration_seconds_count{method="GET",route="/work/{name}",'
+    counted = 'modelry_http_request_duration_seconds_count{method="GET",route="/busy/{name}",'
     for _ in range(6):
         text = two.get("/metrics/").text
         (told,) = re.findall(re.escape(counted) + r'status="2xx"} (\S+)$', text, re.MULTILINE)
@@ -126,7 +126,7 @@ def test_the_folder_of_the_figures_is_gone_when_the_server_has_ended(tmp_path: P
 
 def test_a_single_worker_needs_no_folder(tmp_path: Path) -> None:
     with running(tmp_path, 1) as server:
-        server.get("/work/x")
+        server.get("/busy/x")
         assert list(server.scratch.iterdir()) == []
         assert server.figure("modelry_cache_lookups_total") == 1
         assert server.figure("process_open_fds") > 0
