@@ -12,11 +12,14 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from recipes import ELSEWHERE, OURS, RECIPES, THEIRS, Asked, Place, fill
 from server_site import Answer, Caller, Site, app_routes, site_on
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from modelry.core.access import EVERYWHERE, NEEDS, Action, Role
 from modelry.core.events import Event, EventKind
-from modelry.server.dialects.native.doors import Rule
-from modelry.server.rules import OPEN, Unguarded, refuse_unguarded, rule_of
+from modelry.server.dialect import under
+from modelry.server.rules import OPEN, Rule, RuledRoute, Unguarded, refuse_unguarded, rule_of
 from modelry.stores.memory import MemoryStore
 from modelry.stores.memory.state import State
 
@@ -241,3 +244,23 @@ def test_a_mounted_app_has_no_rule_either() -> None:
 
     with pytest.raises(Unguarded, match="/inside"):
         refuse_unguarded(app.routes)
+
+
+def test_a_plain_route_says_its_rule_or_is_none() -> None:
+    async def answer(request: Request) -> Response:
+        return Response(request.url.path)
+
+    ruled = RuledRoute("/elsewhere", answer, Action.READ)
+
+    refuse_unguarded([ruled])
+    assert rule_of(ruled) == str(Action.READ)
+    with pytest.raises(Unguarded, match="/elsewhere"):
+        refuse_unguarded([ruled, Route("/elsewhere", answer)])
+
+
+def test_a_path_below_a_claimed_one_is_the_dialects_and_no_other() -> None:
+    claims = under("/api/v9")
+
+    assert claims("/api/v9")
+    assert claims("/api/v9/models")
+    assert not claims("/api/v99")

@@ -22,6 +22,7 @@ from modelry.core.errors import Corrupt, Invalid, NotFound, RegistryError, Unaut
 from modelry.core.verbs.world import World
 from modelry.server.callers import Callers, NoSources, Told
 from modelry.server.desk import Call, Desk
+from modelry.server.dialect import Doors, installed_dialects
 from modelry.server.dialects.native import (
     bytes as files,
 )
@@ -72,7 +73,8 @@ def make_app(world: World, settings: ServerSettings) -> ASGIApp:
     desk = desk_of(world, settings)
     signing_in = signin_routes(sign_in(settings), _as_itself(desk), desk.threads.run)
     app = native_app(desk, *signing_in, figures_route(desk))
-    return Telemetry(HotDoors(Edge(app, settings), desk), telemetry(settings))
+    doors = Doors(app, installed_dialects(desk))
+    return Telemetry(HotDoors(Edge(doors, settings), desk), telemetry(settings))
 
 
 def telemetry(settings: ServerSettings) -> TelemetrySettings:

@@ -2,14 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
 
 from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from modelry.server.dialects.native.doors import RULE
+from modelry.core.access import Action
 
-ANYONE = "anyone"
+RULE = "x-modelry-rule"
+"""Where a route's rule stands in the OpenAPI document."""
+
+
+class Rule(StrEnum):
+    """Who may come through a door, beside those whom an `Action` names."""
+
+    ANYONE = "anyone"
+    SIGNED_IN = "signed in"
+    SELF = "own, or an admin of the registry"
+
+
+class RuledRoute(Route):
+    """A plain route that says who may come in: for doors that need no framework.
+
+    What it needs of a role is asked by the verb that it calls.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[[Request], Awaitable[Response]],
+        rule: Action | Rule,
+        *,
+        methods: Sequence[str] = ("GET",),
+        name: str | None = None,
+    ) -> None:
+        super().__init__(path, endpoint, methods=list(methods), name=name)
+        self.rule = str(rule)
+
 
 OPEN: Mapping[str, str] = {
     "/openapi.json": "tells what the software can do, not what it holds",
@@ -34,8 +66,10 @@ def rule_of(route: BaseRoute) -> str | None:
     if isinstance(route, APIRoute):
         extra = route.openapi_extra or {}
         return str(extra[RULE]) if RULE in extra else None
+    if isinstance(route, RuledRoute):
+        return route.rule
     if isinstance(route, Route):
-        return ANYONE if route.path in OPEN else None
+        return str(Rule.ANYONE) if route.path in OPEN else None
     return None
 
 

@@ -16,9 +16,10 @@ from modelry.core.service import Service
 from modelry.server import answers
 from modelry.server.desk import Call
 from modelry.server.dialects.native import schemas
-from modelry.server.dialects.native.doors import REFUSAL, CallOf, Rule, door
+from modelry.server.dialects.native.doors import REFUSAL, CallOf, door
 from modelry.server.dialects.native.places import version_ref
 from modelry.server.receiving import receive
+from modelry.server.rules import Rule
 from modelry.server.sending import BlobResponse, headers_of, range_of
 from modelry.server.slips import Slip
 

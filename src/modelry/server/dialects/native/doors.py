@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Security
@@ -15,19 +14,8 @@ from modelry.core.access import Action
 from modelry.server.desk import Call
 from modelry.server.dialects.native.schemas import Problem
 from modelry.server.problems import PROBLEM
+from modelry.server.rules import RULE, Rule
 from modelry.server.strict import StrictRoute
-
-RULE = "x-modelry-rule"
-"""Where a route's rule stands in the OpenAPI document."""
-
-
-class Rule(StrEnum):
-    """Who may come through a door, beside those whom an `Action` names."""
-
-    ANYONE = "anyone"
-    SIGNED_IN = "signed in"
-    SELF = "own, or an admin of the registry"
-
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 F = TypeVar("F", bound=Callable[..., Any])

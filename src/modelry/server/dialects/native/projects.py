@@ -12,7 +12,8 @@ from modelry.core.documents import lifecycle_document, member_document, publishe
 from modelry.core.service import Service
 from modelry.server import answers
 from modelry.server.dialects.native import schemas, shapes
-from modelry.server.dialects.native.doors import CallOf, Rule, door
+from modelry.server.dialects.native.doors import CallOf, door
+from modelry.server.rules import Rule
 
 router = APIRouter()
 TAGS = ("projects",)
