@@ -385,7 +385,7 @@ def test_the_thread_of_a_server_writes_and_stops(
 def test_a_failure_is_logged_and_counted_and_the_thread_goes_on(
     lived: tuple[World, Path], settings: CheckpointSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from modelry.server.telemetry.metrics import metrics
+    from modelry.telemetry.metrics import metrics
 
     world, database = lived
     Keeper(world, settings).look()

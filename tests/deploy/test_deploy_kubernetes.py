@@ -10,7 +10,7 @@ from deployed import CHECKOUT, KUBERNETES, documents, kustomization, manifests, 
 from prometheus_client import CollectorRegistry
 
 from modelry.core.errors import RegistryError
-from modelry.server.telemetry.metrics import REASONS, Metrics
+from modelry.telemetry.metrics import REASONS, Metrics
 
 CONTAINERS = [(kind, each) for kind, pod in pods().items() for each in pod["containers"]]
 LITERALS = dict(each.split("=", 1) for each in kustomization()["configMapGenerator"][0]["literals"])

@@ -10,10 +10,10 @@ import httpx
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from modelry.server.telemetry import Telemetry, TelemetrySettings
-from modelry.server.telemetry.metrics import Metrics
-from modelry.server.telemetry.request_lines import RequestLines
-from modelry.server.telemetry.tracing import Tracing
+from modelry.telemetry import Telemetry, TelemetrySettings
+from modelry.telemetry.metrics import Metrics
+from modelry.telemetry.request_lines import RequestLines
+from modelry.telemetry.tracing import Tracing
 
 Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
 

@@ -10,9 +10,9 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 
-from modelry.server.telemetry import Telemetry, TelemetrySettings, logs, workers
-from modelry.server.telemetry.exposition import answer_metrics
-from modelry.server.telemetry.metrics import count_cache
+from modelry.telemetry import Telemetry, TelemetrySettings, logs, workers
+from modelry.telemetry.exposition import answer_metrics
+from modelry.telemetry.metrics import count_cache
 
 SECRET = "modelry_abcdefghijkl_" + "s" * 43
 SETTINGS = TelemetrySettings("json")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelry.server.telemetry import TelemetrySettings, logs, request_ids
+from modelry.telemetry import TelemetrySettings, logs, request_ids
 
 TOKEN = "modelry_abcdefghijkl_" + "s" * 43
 

@@ -14,8 +14,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modelry.core.errors import Denied, Unavailable
-from modelry.server.telemetry import Telemetry, TelemetrySettings, request_ids
-from modelry.server.telemetry.routes import UNMATCHED
+from modelry.telemetry import Telemetry, TelemetrySettings, request_ids
+from modelry.telemetry.routes import UNMATCHED
 
 
 @pytest.mark.parametrize("given", ["a", "0af7-65.x_Y", "z" * 64])

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from starlette.types import Receive, Scope, Send
 
-from modelry.server.telemetry.tracing import Tracing, open_tracing
+from modelry.telemetry.tracing import Tracing, open_tracing
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -95,7 +95,7 @@ def test_an_exporter_that_is_not_installed_is_a_warning_and_no_tracing(
 
 def test_the_console_exporter_writes_spans() -> None:
     code = (
-        "from modelry.server.telemetry.tracing import open_tracing\n"
+        "from modelry.telemetry.tracing import open_tracing\n"
         "tracing = open_tracing()\n"
         "with tracing.span('GET', []): pass\n"
         "tracing.close()"
@@ -109,8 +109,8 @@ def test_the_console_exporter_writes_spans() -> None:
 
 def test_opentelemetry_is_not_imported_where_nobody_asks_for_it() -> None:
     code = (
-        "import sys; from modelry.server.telemetry.tracing import open_tracing; "
-        "from modelry.server.telemetry import Telemetry; assert open_tracing({}) is None; "
+        "import sys; from modelry.telemetry.tracing import open_tracing; "
+        "from modelry.telemetry import Telemetry; assert open_tracing({}) is None; "
         "sys.exit('opentelemetry' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

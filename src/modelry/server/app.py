@@ -45,9 +45,9 @@ from modelry.server.signin.options import SignIn
 from modelry.server.signin.routes import signin_routes
 from modelry.server.slips import Slips
 from modelry.server.streams import Threads
-from modelry.server.telemetry import Telemetry, TelemetrySettings
 from modelry.server.upkeep import Upkeep
 from modelry.settings import ServerSettings
+from modelry.telemetry import Telemetry, TelemetrySettings
 
 _LOG = logging.getLogger("modelry.server")
 _MOVING = 16

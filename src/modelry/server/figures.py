@@ -9,7 +9,7 @@ from starlette.routing import Route
 from modelry.core.access import EVERYWHERE, Action
 from modelry.core.verbs.permit import permit
 from modelry.server.desk import Call, Desk
-from modelry.server.telemetry.exposition import page
+from modelry.telemetry.exposition import page
 
 
 def figures_route(desk: Desk) -> Route:

@@ -26,7 +26,7 @@ from modelry.server.dialects.native.versions import body_of
 from modelry.server.edge import SECURITY, Edge
 from modelry.server.marks import Marks
 from modelry.server.problems import problem
-from modelry.server.telemetry.metrics import metrics
+from modelry.telemetry.metrics import metrics
 
 _MOST = 20_000
 _MOST_BYTES = 64 * 1024 * 1024

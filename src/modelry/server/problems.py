@@ -18,7 +18,7 @@ from modelry.core.errors import (
     Unavailable,
     Unsupported,
 )
-from modelry.server.telemetry.metrics import count_refusal
+from modelry.telemetry.metrics import count_refusal
 
 PROBLEM = "application/problem+json"
 TYPES = "https://modelry.dev/problems/"

@@ -18,9 +18,9 @@ from uvicorn.supervisors import Multiprocess
 from modelry.core.errors import Unavailable
 from modelry.server.app import make_app, telemetry
 from modelry.server.first import first_admin
-from modelry.server.telemetry.logs import configure
-from modelry.server.telemetry.workers import shared_metrics
 from modelry.settings import ServerSettings
+from modelry.telemetry.logs import configure
+from modelry.telemetry.workers import shared_metrics
 from modelry.wiring import embedded
 
 GRACE_SECONDS = 30

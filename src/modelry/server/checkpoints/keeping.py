@@ -150,7 +150,7 @@ def start(world: World, settings: CheckpointSettings) -> Running:
 
 
 def _tell(keeper: Keeper, failed: bool) -> None:  # noqa: FBT001 - a callback's second value
-    from modelry.server.telemetry.metrics import metrics
+    from modelry.telemetry.metrics import metrics
 
     if failed:
         metrics().checkpoint_failures.inc()

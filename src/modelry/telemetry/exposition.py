@@ -12,8 +12,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.types import Receive, Scope, Send
 
-from modelry.server.telemetry.metrics import metrics
-from modelry.server.telemetry.workers import shared_folder, sweep
+from modelry.telemetry.metrics import metrics
+from modelry.telemetry.workers import shared_folder, sweep
 
 
 class _Processes:

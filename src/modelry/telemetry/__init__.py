@@ -7,7 +7,7 @@ workers is started inside `workers.shared_metrics`, so that `/metrics`
 (`exposition.answer_metrics`) speaks for all of them.
 """
 
-from modelry.server.telemetry.middleware import Telemetry
-from modelry.server.telemetry.options import TelemetrySettings
+from modelry.telemetry.middleware import Telemetry
+from modelry.telemetry.options import TelemetrySettings
 
 __all__ = ["Telemetry", "TelemetrySettings"]

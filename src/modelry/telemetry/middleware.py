@@ -8,13 +8,13 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from modelry.server.telemetry import request_ids
-from modelry.server.telemetry.finished import Finished
-from modelry.server.telemetry.metrics import Metrics, metrics
-from modelry.server.telemetry.options import TelemetrySettings
-from modelry.server.telemetry.request_lines import RequestLines
-from modelry.server.telemetry.routes import route_of
-from modelry.server.telemetry.tracing import Tracing, name_span, open_tracing, trace_id
+from modelry.telemetry import request_ids
+from modelry.telemetry.finished import Finished
+from modelry.telemetry.metrics import Metrics, metrics
+from modelry.telemetry.options import TelemetrySettings
+from modelry.telemetry.request_lines import RequestLines
+from modelry.telemetry.routes import route_of
+from modelry.telemetry.tracing import Tracing, name_span, open_tracing, trace_id
 
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _CLIENT_GONE = 499
