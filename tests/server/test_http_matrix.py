@@ -20,8 +20,8 @@ from modelry.core.access import EVERYWHERE, NEEDS, Action, Role
 from modelry.core.events import Event, EventKind
 from modelry.server.dialect import under
 from modelry.server.rules import OPEN, Rule, RuledRoute, Unguarded, refuse_unguarded, rule_of
+from modelry.stores.held.state import State
 from modelry.stores.memory import MemoryStore
-from modelry.stores.memory.state import State
 
 WRONG = "modelry_abcdefghijkl_" + "A" * 43
 _COUNT = itertools.count(1)

@@ -10,9 +10,7 @@ from typing import TypeVar
 from modelry.core.model import Version
 from modelry.core.names import Ref
 from modelry.core.ports import Unit, View
-from modelry.stores.memory.state import State
-from modelry.stores.memory.unit import MemoryUnit
-from modelry.stores.memory.view import MemoryView
+from modelry.stores.held import HeldUnit, HeldView, State
 
 T = TypeVar("T")
 
@@ -33,11 +31,11 @@ class MemoryStore:
     @contextmanager
     def read(self) -> Iterator[View]:
         """See `Store.read`."""
-        yield MemoryView(self._state)
+        yield HeldView(self._state)
 
     def resolve(self, ref: Ref) -> Version | None:
         """See `Store.resolve`."""
-        return MemoryView(self._state).version(ref)
+        return HeldView(self._state).version(ref)
 
     def generation(self) -> Hashable:
         """See `Store.generation`: a count of the changes."""
@@ -47,7 +45,7 @@ class MemoryStore:
         """See `Store.change`."""
         with self._writing:
             state = self._state.copy()
-            answer = work(MemoryUnit(state))
+            answer = work(HeldUnit(state))
             self._state = state
             return answer
 

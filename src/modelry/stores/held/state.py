@@ -1,4 +1,4 @@
-"""Everything a memory store holds, in dictionaries of frozen nouns."""
+"""Everything a store holds, in dictionaries of frozen nouns."""
 
 from __future__ import annotations
 

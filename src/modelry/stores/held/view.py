@@ -21,11 +21,11 @@ from modelry.core.model import Model, ModelSummary, Move, Pointer, Stamp, Versio
 from modelry.core.names import Ref
 from modelry.core.query import Query
 from modelry.core.strict_json import Json
-from modelry.stores.memory.search import fold, search
-from modelry.stores.memory.state import State
+from modelry.stores.held.search import fold, search
+from modelry.stores.held.state import State
 
 
-class MemoryView:
+class HeldView:
     """The `View` port over a state that nobody changes meanwhile."""
 
     def __init__(self, state: State) -> None:

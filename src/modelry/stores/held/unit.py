@@ -11,10 +11,10 @@ from modelry.core.lifecycle import Lifecycle
 from modelry.core.model import Model, Move, Pointer, Version
 from modelry.core.names import label_key
 from modelry.core.strict_json import Json
-from modelry.stores.memory.view import MemoryView
+from modelry.stores.held.view import HeldView
 
 
-class MemoryUnit(MemoryView):
+class HeldUnit(HeldView):
     """The `Unit` port over a state of its own."""
 
     def add_model(self, model: Model) -> Model:
