@@ -64,6 +64,7 @@ SENTENCES: list[tuple[EventKind, Mapping[str, Json], int | None, str]] = [
     (EventKind.DESCRIBED, {"description": ""}, 3, "removed the description of version 3"),
     (EventKind.DELETED, {"buried": [3]}, 3, "deleted version 3"),
     (EventKind.PURGED, {}, 3, "purged the bytes of version 3"),
+    (EventKind.DEPLOYED, {"target": "eu", "version": "1.0.0"}, 3, "deployed version 3 to eu"),
     (EventKind.ROLLED_BACK, {**MOVE, "moves": []}, 3,
      "rolled production back to version 3, displacing version 2 (archived)"),
     (EventKind.ALIAS_SET, {"alias": "best"}, 3, "pointed the alias best at version 3"),

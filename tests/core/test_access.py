@@ -109,9 +109,9 @@ class Row:
     then: type[RegistryError] | None = None
 
 
-R, P, D, A, X, C, WHOLE = (
+R, P, D, A, X, C, WHOLE, DEPLOYS = (
     Action.READ, Action.REGISTER, Action.DESCRIBE, Action.POINT, Action.REMOVE, Action.CONFIGURE,
-    Action.OPERATE)  # fmt: skip
+    Action.OPERATE, Action.DEPLOY)  # fmt: skip
 
 
 def team(action: Action, call: Callable[[Any, Site, str], object]) -> Row:
@@ -139,6 +139,8 @@ REGISTRY_ROWS: dict[str, list[Row]] = {
     "rollback": [team(A, lambda r, _, p: r.rollback(f"{p}/m"))],
     "alias": [team(A, lambda r, _, p: r.alias(f"{p}/m", "best", "1"))],
     "remove_alias": [team(A, lambda r, _, p: r.remove_alias(f"{p}/m", "champion"))],
+    "deploy": [team(DEPLOYS, lambda r, _, p: r.deploy(f"{p}/m:1", "eu"))],
+    "deployments": [team(R, lambda r, _, p: r.deployments(f"{p}/m"))],
     "resolve": [team(R, lambda r, _, p: r.resolve(f"{p}/m")),
                 team(R, lambda r, _, p: r.resolve(f"models:/{p}/m@champion"))],
     "use": [team(R, lambda r, _, p: r.use(f"{p}/m:1"))],

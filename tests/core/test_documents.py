@@ -18,6 +18,7 @@ from modelry.core.lifecycle import DEFAULT_LIFECYCLE, lifecycle_from_json
 from modelry.core.model import (
     Commit,
     Dataset,
+    Deployment,
     File,
     Findings,
     Model,
@@ -75,6 +76,10 @@ NOUNS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], Any], Callable[[A
         st.builds(ModelSummary, MODELS, WHOLE, st.lists(POINTERS, max_size=2).map(tuple)),
         docs.summary_document, docs.summary_from),
     "event": (EVENTS, docs.event_document, docs.event_from),
+    "deployment": (
+        st.builds(Deployment, project=NAMES, name=NAMES, seq=WHOLE, number=WHOLE, version=NAMES,
+                  target=TEXT, actor=TEXT, at=TIMES, comment=TEXT),
+        docs.deployment_document, docs.deployment_from),
     "account": (
         st.builds(Account, TEXT, st.sampled_from(["user", "service"]), TIMES, MAYBE_TIMES,
                   MAYBE_TEXT),

@@ -66,6 +66,7 @@ VERBS: dict[str, Verb] = {
     "rollback": lambda s: s.rollback("m"),
     "alias": lambda s: s.alias("m", "best", "2"),
     "remove an alias": lambda s: s.remove_alias("m", "champion"),
+    "deploy": lambda s: s.deploy("m:1", "eu", comment="canary"),
     "tag": lambda s: s.tag("m:1", {"a": "b"}),
     "describe": lambda s: s.describe("m", "words"),
     "reword": lambda s: s.reword("m:1", Wording("words", remove=())),

@@ -162,6 +162,8 @@ RECIPES: Mapping[tuple[str, str], Recipe] = {
     ),
     ("POST", "/registry/archivals"): _at("/registry/archivals", {"ref": _ref}),
     ("POST", "/registry/rollbacks"): _at("/registry/rollbacks", {"model": _model}),
+    ("POST", "/registry/deployments"): _at("/registry/deployments", {"ref": _ref, "target": "eu"}),
+    ("GET", "/registry/deployments"): _at("/registry/deployments?model={p.model}"),
     ("POST", "/registry/aliases"): _at(
         "/registry/aliases", {"model": _model, "alias": "new", "ref": _ref}
     ),

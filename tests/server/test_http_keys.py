@@ -72,6 +72,10 @@ def changes(site: Site) -> dict[str, Change]:
             {"model": "m", "alias": "a", "ref": "m:1"}, {"model": "m", "alias": "a", "ref": "m:2"},
         ),
         "delete_alias": Change("DELETE", "/registry/aliases?model=m&alias=gone"),
+        "deploy_version": Change(
+            "POST", "/registry/deployments",
+            {"ref": "m:1", "target": "eu"}, {"ref": "m:1", "target": "us"},
+        ),
         "update_ref": Change(
             "PATCH", "/registry/refs?ref=m:1", {"description": "a"}, {"description": "b"}
         ),
@@ -129,7 +133,7 @@ STAGES = [
 
 CHANGES = frozenset(
     (
-        "archive_version", "create_model", "create_project", "create_version", "delete_alias",
+        "archive_version", "create_model", "create_project", "create_version", "delete_alias", "deploy_version",
         "delete_model", "delete_ref", "delete_version", "ensure_model", "promote_version",
         "rollback_stage", "set_alias", "set_stages", "transition_version", "update_model",
         "update_ref", "update_version",

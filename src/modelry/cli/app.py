@@ -14,6 +14,7 @@ from modelry.cli.commands import (
     archives,
     audit,
     database,
+    deployments,
     files,
     history,
     log,
@@ -54,6 +55,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "promote": stages.promote, "rollback": stages.rollback, "archive": stages.archive,
         "alias": aliases.alias,
     },
+    "Deployments": {"deploy": deployments.deploy, "deployments": deployments.deployments},
     "Keeping in order": {
         "verify": files.verify, "delete": removal.delete, "purge": removal.purge,
         "gc": removal.gc, "log": log.log,

@@ -1,7 +1,7 @@
 """Who may do what: actors, roles, and the one question that every verb asks.
 
 A role holds in one project, or everywhere. Each includes those before it:
-reader looks, publisher registers, approver moves pointers, admin does the
+reader looks, publisher registers, approver moves pointers and deploys, admin does the
 rest. A token may narrow what its account may do and never widens it.
 """
 
@@ -41,6 +41,7 @@ class Action(StrEnum):
     REGISTER = "register"
     DESCRIBE = "describe"
     POINT = "move a stage or an alias"
+    DEPLOY = "record a deployment"
     REMOVE = "delete"
     CONFIGURE = "change stages or members"
     OPERATE = "operate the registry"
@@ -51,6 +52,7 @@ NEEDS: Mapping[Action, Role] = {
     Action.REGISTER: Role.PUBLISHER,
     Action.DESCRIBE: Role.PUBLISHER,
     Action.POINT: Role.APPROVER,
+    Action.DEPLOY: Role.APPROVER,
     Action.REMOVE: Role.ADMIN,
     Action.CONFIGURE: Role.ADMIN,
     Action.OPERATE: Role.ADMIN,

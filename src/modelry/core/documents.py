@@ -18,6 +18,7 @@ from modelry.core.lifecycle import Lifecycle, lifecycle_to_json
 from modelry.core.model import (
     Commit,
     Dataset,
+    Deployment,
     File,
     Model,
     ModelSummary,
@@ -192,6 +193,26 @@ def event_from(document: Mapping[str, Any]) -> Event:
         document["chain"], document["seq"], EventKind(document["kind"]), document["actor"],
         time_of(document["at"]), document["number"], document["body"],
         document["prev"], document["hash"],
+    )  # fmt: skip
+
+
+def deployment_document(deployment: Deployment) -> Document:
+    """Answer a deployment."""
+    return {
+        "ref": deployment.ref, "project": deployment.project, "name": deployment.name,
+        "seq": deployment.seq, "number": deployment.number, "version": deployment.version,
+        "target": deployment.target, "actor": deployment.actor,
+        "deployed_at": iso(deployment.at), "comment": deployment.comment,
+    }  # fmt: skip
+
+
+def deployment_from(document: Mapping[str, Any]) -> Deployment:
+    """Read what `deployment_document` wrote."""
+    return Deployment(
+        project=document["project"], name=document["name"], seq=document["seq"],
+        number=document["number"], version=document["version"], target=document["target"],
+        actor=document["actor"], at=time_of(document["deployed_at"]),
+        comment=document["comment"],
     )  # fmt: skip
 
 

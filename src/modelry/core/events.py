@@ -50,6 +50,7 @@ class EventKind(StrEnum):
     DESCRIBED = "version.described"
     DELETED = "version.deleted"
     PURGED = "version.purged"
+    DEPLOYED = "version.deployed"
     ROLLED_BACK = "stage.rolled_back"
     ALIAS_SET = "alias.set"
     ALIAS_REMOVED = "alias.removed"

@@ -245,6 +245,36 @@ class Model:
         return self.name if self.project == "default" else f"{self.project}/{self.name}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """That somebody brought a version to a target: a cluster, a service, a device.
+
+    `seq` is the sequence number of its event in the history of the model,
+    `version` the label, `at` microseconds since 1970 UTC.
+    """
+
+    project: str
+    name: str
+    seq: int
+    number: int
+    version: str
+    target: str
+    actor: str
+    at: int
+    comment: str = ""
+
+    @property
+    def deployed_at(self) -> datetime:
+        """When it was recorded, by the registry's clock."""
+        return moment(self.at)
+
+    @property
+    def ref(self) -> str:
+        """The exact ref of the version that was deployed, `name:number`."""
+        name = self.name if self.project == "default" else f"{self.project}/{self.name}"
+        return f"{name}:{self.number}"
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """When a version last changed; who last promoted it to the stage asked for, and when."""

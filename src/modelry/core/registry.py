@@ -21,11 +21,12 @@ from modelry.core.draft import DatasetInput, TagsInput, checked_tags, draft
 from modelry.core.errors import Invalid
 from modelry.core.events import EVERYTHING, Event, LogFilter
 from modelry.core.lifecycle import Lifecycle
-from modelry.core.model import Environment, Model, ModelSummary, Page, Version, micros
+from modelry.core.model import Deployment, Environment, Model, ModelSummary, Page, Version, micros
 from modelry.core.names import Ref, check_project, parse_model, parse_ref
 from modelry.core.ports import Progress
 from modelry.core.verbs import (
     alias,
+    deploy,
     describe,
     logs,
     look,
@@ -201,6 +202,30 @@ class Registry:
     def remove_alias(self, name: str, alias_name: str, *, comment: str = "") -> None:
         """Take an alias away from a model."""
         alias.remove_alias(self._world, self._model(name, Action.POINT), alias_name, comment)
+
+    # Deployments
+
+    def deploy(self, ref: str, target: str, *, comment: str = "") -> Deployment:
+        """Record that a registered version was brought to `target`: when, where, by whom.
+
+        Raises `NotFound` for a version that is not registered, or was deleted.
+        """
+        return deploy.deploy(self._world, self._ref(ref, Action.DEPLOY), target, comment)
+
+    def deployments(
+        self,
+        name: str,
+        *,
+        target: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Deployment]:
+        """List where versions of a model were deployed, latest first: to one target or to all.
+
+        The first of a target is what runs there, as far as was recorded.
+        """
+        ref = self._model(name, Action.READ)
+        return deploy.deployments(self._world, ref, target, limit, cursor)
 
     # Looking
 

@@ -19,7 +19,7 @@ from modelry.core.comparison import Comparison
 from modelry.core.draft import DatasetInput, TagsInput
 from modelry.core.events import EVERYTHING, Event, LogFilter
 from modelry.core.lifecycle import Lifecycle
-from modelry.core.model import Environment, Model, ModelSummary, Page, Version
+from modelry.core.model import Deployment, Environment, Model, ModelSummary, Page, Version
 from modelry.core.ports import Progress
 from modelry.core.verbs import audit as audits
 from modelry.core.verbs import export as exports
@@ -182,6 +182,21 @@ class RegistryRepository(Protocol):
 
     def remove_alias(self, name: str, alias_name: str, *, comment: str = "") -> None:
         """Take an alias away from a model."""
+        ...
+
+    def deploy(self, ref: str, target: str, *, comment: str = "") -> Deployment:
+        """Record that a registered version was brought to `target`: when, where, by whom."""
+        ...
+
+    def deployments(
+        self,
+        name: str,
+        *,
+        target: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Deployment]:
+        """List where versions of a model were deployed, latest first: to one target or to all."""
         ...
 
     def resolve(self, ref: str) -> Version:

@@ -28,6 +28,7 @@ from modelry.server.dialects.native import (
 )
 from modelry.server.dialects.native import (
     carrying,
+    deployments,
     log,
     models,
     people,
@@ -114,7 +115,7 @@ def native_app(desk: Desk, *more: Route) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.desk = desk
-    for room in (versions, models, refs, files, projects, people, log, carrying):
+    for room in (versions, models, refs, deployments, files, projects, people, log, carrying):
         app.router.routes.extend(room.router.routes)  # plainly, so that every rule can be seen
     app.router.routes.extend([*health_routes(desk), *more])
     app.add_exception_handler(RegistryError, _refused)

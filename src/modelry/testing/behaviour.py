@@ -15,6 +15,7 @@ A registry's own test is a subclass with two fixtures:
 from __future__ import annotations
 
 from modelry.testing.behaviour_carrying import CarryingBehaviour
+from modelry.testing.behaviour_deploying import DeployingBehaviour
 from modelry.testing.behaviour_describing import DescribingBehaviour
 from modelry.testing.behaviour_looking import LookingBehaviour
 from modelry.testing.behaviour_people import PeopleBehaviour
@@ -28,6 +29,7 @@ class RegistryBehaviour(
     RegisteringBehaviour,
     DescribingBehaviour,
     StageBehaviour,
+    DeployingBehaviour,
     LookingBehaviour,
     ProjectBehaviour,
     RemovalBehaviour,

@@ -11,7 +11,7 @@ from modelry.cli.pages.page import Sheet, flat, stage
 from modelry.cli.pages.table import Column
 from modelry.cli.text import one_line
 from modelry.core.lifecycle import Lifecycle
-from modelry.core.model import ModelSummary, Pointer, Version
+from modelry.core.model import Deployment, ModelSummary, Pointer, Version
 
 _METRICS_SHOWN = 3
 
@@ -87,6 +87,30 @@ def metrics(version: Version) -> Text:
     pairs = [f"{name} {words.number(value)}" for name, value in sorted(version.metrics.items())]
     more = " ..." if len(pairs) > _METRICS_SHOWN else ""
     return flat(", ".join(pairs[:_METRICS_SHOWN]) + more)
+
+
+def deployments_table(sheet: Sheet, found: Iterable[Deployment]) -> None:
+    """Print one deployment per line."""
+    rows = [
+        (
+            flat(each.target, "bold"),
+            Text(str(each.number)),
+            flat(each.version),
+            flat(each.actor),
+            Text(sheet.ago(each.at)),
+            flat(each.comment),
+        )
+        for each in found
+    ]
+    columns = [
+        Column("TARGET", 9, 16),
+        Column("VERSION", 8, right=True),
+        Column("LABEL", 7, 10),
+        Column("BY", 5, 8),
+        Column("DEPLOYED", 6),
+        Column("COMMENT", 2, 16),
+    ]
+    sheet.table(columns, rows)
 
 
 def stages_table(sheet: Sheet, lifecycle: Lifecycle) -> None:

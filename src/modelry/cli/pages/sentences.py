@@ -38,6 +38,10 @@ def _rolled_back(event: Event) -> str:
     return f"rolled {target} back to version {event.number}{_displaced(event)}{_emptied(event)}"
 
 
+def _deployed(event: Event) -> str:
+    return f"deployed version {event.number} to {_short(str(event.body.get('target')))}"
+
+
 def _displaced(event: Event) -> str:
     """Say which versions had to make room, and where they went."""
     places: dict[str, list[int]] = {}
@@ -170,6 +174,7 @@ DEEDS: Mapping[EventKind, Callable[[Event], str]] = {
     EventKind.DESCRIBED: _described,
     EventKind.DELETED: lambda event: f"deleted version {event.number}",
     EventKind.PURGED: lambda event: f"purged the bytes of version {event.number}",
+    EventKind.DEPLOYED: _deployed,
     EventKind.ROLLED_BACK: _rolled_back,
     EventKind.ALIAS_SET: lambda e: f"pointed the alias {e.body.get('alias')} at version {e.number}",
     EventKind.DENIED: _denied,

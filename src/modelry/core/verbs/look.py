@@ -102,7 +102,7 @@ def versions(
     world: World, ref: Ref, stage: str | None, limit: int, cursor: str | None
 ) -> Page[Version]:
     """List the living versions of a model, newest first."""
-    below = _below(cursor)
+    below = below_of(cursor)
     with world.store.read() as view:
         model = living_model(view, ref)
         name = lifecycle_of(view, ref.project).stage(stage).name if stage else None
@@ -111,7 +111,8 @@ def versions(
     return Page(tuple(found[:limit]), str(found[limit - 1].number) if more else None)
 
 
-def _below(cursor: str | None) -> int | None:
+def below_of(cursor: str | None) -> int | None:
+    """Read the cursor of a list that goes down in numbers. Raises `Invalid`."""
     if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):  # noqa: PLR2004 - fits 64 bits
         msg = f"{cursor!r} is not a cursor of this list; begin again without it"
         raise Invalid(msg, cursor=cursor)
@@ -139,7 +140,7 @@ def select(world: World, refs: Sequence[Ref]) -> tuple[Version, ...]:
 
 def history(world: World, ref: Ref, as_of: int | None, limit: int, cursor: str | None) -> History:
     """Answer what happened, of a deleted model or version too."""
-    below = _below(cursor)
+    below = below_of(cursor)
     with world.store.read() as view:
         model = view.model(ref.project, ref.name) or living_model(view, ref)
         number = None if ref.selector == "none" else _number(view, ref)
@@ -159,7 +160,7 @@ def history(world: World, ref: Ref, as_of: int | None, limit: int, cursor: str |
 
 def project_history(world: World, project: str, limit: int, cursor: str | None) -> History:
     """Answer what happened to a project itself: how it came to be, how its stages changed."""
-    below = _below(cursor)
+    below = below_of(cursor)
     with world.store.read() as view:
         lifecycle_of(view, project)
         found = view.events(project, None, below, page_limit(limit) + 1)

@@ -23,15 +23,17 @@ from modelry.core.accounts import (
     account_of,
     publisher_of,
 )
+from modelry.core.deployments import deployment_of
 from modelry.core.errors import Conflict, Invalid
+from modelry.core.events import model_chain
 from modelry.core.lifecycle import Lifecycle, lifecycle_from_json, lifecycle_to_json
-from modelry.core.model import Model, Version
+from modelry.core.model import Deployment, Model, Version
 from modelry.core.names import Ref
 from modelry.core.ports import Unit
 from modelry.core.strict_json import Json
 from modelry.core.verbs.world import RequestKey, World
 
-Answer = Version | Model | Lifecycle | Account | Member | Publisher | Token | None
+Answer = Version | Model | Lifecycle | Account | Member | Publisher | Token | Deployment | None
 T = TypeVar("T", bound=Answer)
 
 KIND = "request"
@@ -69,6 +71,8 @@ def _answer(answer: Answer) -> Json:  # noqa: PLR0911 - one for each noun
         return ["version", answer.project, answer.name, answer.number]
     if isinstance(answer, Model):
         return ["model", answer.project, answer.name]
+    if isinstance(answer, Deployment):
+        return ["deployment", answer.project, answer.name, answer.seq]
     if isinstance(answer, Account):
         return [ACCOUNT, answer.name]
     if isinstance(answer, Member):
@@ -92,6 +96,12 @@ def _version(unit: Unit, kept: Sequence[str]) -> Answer:
     return unit.version(Ref(kept[0], kept[1]).at(cast("int", kept[2])))
 
 
+def _deployment(unit: Unit, kept: Sequence[str]) -> Answer:
+    project, name, seq = kept[0], kept[1], cast("int", kept[2])
+    event = unit.events(model_chain(project, name), None, seq + 1, 1)[0]
+    return deployment_of(project, name, event)
+
+
 def _publisher(unit: Unit, kept: Sequence[str]) -> Answer:
     body = unit.kept(PUBLISHER, f"{kept[0]}/{kept[1]}")
     if body is None:
@@ -112,6 +122,7 @@ def _token(unit: Unit, kept: Sequence[str]) -> Answer:
 _READ: Mapping[str, Callable[[Unit, Sequence[str]], Answer]] = {
     "version": _version,
     "model": lambda unit, kept: unit.model(kept[0], kept[1]),
+    "deployment": _deployment,
     "stages": lambda _, kept: lifecycle_from_json(cast("Json", kept[0])),
     ACCOUNT: lambda unit, kept: account_of(kept[0], unit.kept(ACCOUNT, kept[0])),
     MEMBER: lambda _, kept: Member(kept[0], kept[1], Role(kept[2]), cast("int", kept[3])),

@@ -16,7 +16,9 @@ from typing import Any, BinaryIO, Self, cast
 
 from modelry.blobs.shelf import LocalShelf
 from modelry.core.comparison import Comparison, compare
+from modelry.core.deployments import check_target
 from modelry.core.documents import (
+    deployment_from,
     event_from,
     iso_or_none,
     model_from,
@@ -27,7 +29,7 @@ from modelry.core.draft import DatasetInput, TagsInput, checked_tags, draft
 from modelry.core.errors import Corrupt, Unsupported
 from modelry.core.events import EVERYTHING, Event, LogFilter
 from modelry.core.lifecycle import Lifecycle
-from modelry.core.model import Environment, Model, ModelSummary, Page, Version
+from modelry.core.model import Deployment, Environment, Model, ModelSummary, Page, Version
 from modelry.core.names import check_project, parse_model, parse_ref
 from modelry.core.ports import Blobs, Progress
 from modelry.core.verbs import audit as audits
@@ -181,6 +183,29 @@ class Client:
     def _version(self, path: str, body: Mapping[str, Any]) -> Version:
         given = {name: value for name, value in body.items() if value is not None}
         return version_from(self._wire.send("POST", path, given))
+
+    # Deployments
+
+    def deploy(self, ref: str, target: str, *, comment: str = "") -> Deployment:
+        """Record that a registered version was brought to `target`: when, where, by whom."""
+        body = {"ref": _ref(ref), "target": check_target(target), "comment": comment}
+        return deployment_from(self._wire.send("POST", "/registry/deployments", body))
+
+    def deployments(
+        self,
+        name: str,
+        *,
+        target: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Deployment]:
+        """List where versions of a model were deployed, latest first: to one target or to all."""
+        params = {
+            "model": _model(name),
+            "target": None if target is None else check_target(target),
+            **_page(limit, cursor),
+        }
+        return decoding.page_from(self._wire.get("/registry/deployments", params), deployment_from)
 
     # Looking
 

@@ -21,6 +21,7 @@ from modelry.server.dialects.native.shapes import (
     Sha256,
     ShortText,
     StageName,
+    Target,
     Text,
 )
 
@@ -198,6 +199,14 @@ class SetAlias(Read):
     comment: Comment = ""
 
 
+class Deploy(Read):
+    """A version that was brought somewhere."""
+
+    ref: RefText
+    target: Target
+    comment: Comment = ""
+
+
 class Digests(Read):
     """Digests of files."""
 
@@ -333,6 +342,21 @@ class VersionDocument(Answer):
     approved_at: str | None
     created_at: str
     updated_at: str
+
+
+class DeploymentDocument(Answer):
+    """A deployment."""
+
+    ref: str
+    project: str
+    name: str
+    seq: int
+    number: int
+    version: str
+    target: str
+    actor: str
+    deployed_at: str
+    comment: str
 
 
 class ModelDocument(Answer):

@@ -57,6 +57,9 @@ WORDED = told(WORD, 128)
 LABELLED = told(LABEL, 128)
 REFERRED = told(REF, 387)
 ACCOUNTED = told(ACCOUNT, 128)
+TARGETED = told(
+    rf"^[^{_HIDDEN}\n\t\u2028\u2029]*[^{_HIDDEN}\s\u2028\u2029][^{_HIDDEN}\n\t\u2028\u2029]*$", 256
+)
 SAID = told(TEXT, MAX_TEXT, 0)
 EXPECTED = told("^(?:none|[1-9][0-9]{0,14})$", 15)
 KEYS: JsonDict = {"propertyNames": told(KEY, 250), "maxProperties": 1000}
@@ -65,6 +68,7 @@ WHOLE: JsonDict = {"minimum": -MAX_INTEGER, "maximum": MAX_INTEGER}
 ProjectName = Annotated[StrictStr, _field(NAMED, "default")]
 ModelName = Annotated[StrictStr, _field(MODEL_NAMED, "credit-risk")]
 StageName = Annotated[StrictStr, _field(WORDED, "production")]
+Target = Annotated[StrictStr, _field(TARGETED, "eu-cluster")]
 AliasName = Annotated[StrictStr, _field(WORDED, "champion")]
 Label = Annotated[StrictStr, _field(LABELLED, "1.0.0")]
 RefText = Annotated[StrictStr, _field(REFERRED, "credit-risk@production", "credit-risk:3")]
