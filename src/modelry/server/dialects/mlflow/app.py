@@ -1,0 +1,70 @@
+"""The app behind MLflow's addresses: its routes, and the project that an address selects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import ModuleType
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from modelry.server.desk import Desk
+from modelry.server.dialect import Dialect
+from modelry.server.dialects.mlflow import webhooks
+from modelry.server.dialects.mlflow.doors import BASE, PROJECT, call_of, refused_by
+from modelry.server.dialects.mlflow.places import Place, claims, place_of, project_of
+from modelry.server.dialects.mlflow.refusals import Refusal, nowhere, refused
+from modelry.server.rules import RuledRoute
+
+_ROOMS: Sequence[ModuleType] = (webhooks,)
+"""The files with routes: each has a list `routes`."""
+
+
+def mlflow_dialect(desk: Desk) -> Dialect:
+    """Make the dialect."""
+    return Dialect("mlflow", claims, _App(desk))
+
+
+class _App(Starlette):
+    """Takes the project out of the address before the routes look at it."""
+
+    def __init__(self, desk: Desk) -> None:
+        routes: list[RuledRoute] = [route for room in _ROOMS for route in room.routes]
+        handlers = {404: _nowhere, 405: _nowhere}
+        super().__init__(routes=routes, exception_handlers=handlers)
+        self.router.redirect_slashes = False
+        self._public = (desk.settings.public_url or "").rstrip("/")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request under one of the claimed addresses."""
+        place = place_of(scope["path"])
+        assert place is not None  # noqa: S101 - claimed
+        try:
+            project = project_of(place, scope)
+        except Refusal as refusal:
+            await refused(refusal)(scope, receive, send)
+            return
+        scope["state"][PROJECT] = project
+        scope["state"][BASE] = f"{self._root(scope)}{_prefix(place)}"
+        inner = {**scope, "path": place.rest, "raw_path": place.rest.encode("utf-8", "replace")}
+        await super().__call__(inner, receive, send)
+        scope["state"].setdefault("route", getattr(inner.get("route"), "path", None))
+
+    def _root(self, scope: Scope) -> str:
+        """Answer the address of this server: the public one, else the one that was asked."""
+        if self._public:
+            return self._public
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"localhost")
+        return f"{scope['scheme']}://{host.decode('latin-1')}"
+
+
+def _prefix(place: Place) -> str:
+    return f"/projects/{place.project}" if place.project else ""
+
+
+async def _nowhere(request: Request, error: Exception) -> Response:
+    del error
+    call = call_of(request)
+    return await refused_by(call, nowhere(f"{request.method} {request.url.path}"))

@@ -1,0 +1,136 @@
+"""The way of a request from a route to a verb, and of its answer back.
+
+A route is a function that reads its parameters (`Asked`) and answers the work
+to be done with them: what goes wrong while reading is never a fault of ours.
+The work runs in a thread, as the caller, and answers a JSON document.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from modelry.core.access import Action, Actor
+from modelry.core.errors import Unauthenticated
+from modelry.core.service import Service
+from modelry.server.desk import Call, Desk, token_of
+from modelry.server.dialects.mlflow.asked import Asked, given_in
+from modelry.server.dialects.mlflow.refusals import JSON, misread, refused
+from modelry.server.rules import Rule, RuledRoute
+from modelry.server.strict import StrictRequest
+
+Document = Mapping[str, object]
+Work = Callable[[Service], Document]
+Read = Callable[[Asked], Work]
+Answer = Callable[["MlflowCall"], Awaitable[Response]]
+
+PROJECT = "mlflow_project"
+BASE = "mlflow_base"
+_BASIC = "basic "
+_ANY_NAME = frozenset({"", "token"})
+
+
+class MlflowCall(Call):
+    """A request of an MLflow client: it may sign in by name and password, which is its token."""
+
+    __slots__ = ()
+
+    @property
+    def project(self) -> str:
+        """The project that the request is about."""
+        return str(getattr(self.request.state, PROJECT))
+
+    @property
+    def base(self) -> str:
+        """The address of this project's MLflow API, as the caller reached it."""
+        return str(getattr(self.request.state, BASE))
+
+    def actor(self) -> Actor:
+        """Answer who asks. Raises `Unauthenticated`, also for a token of another name."""
+        header = self.request.headers.get("authorization")
+        name, token = basic_of(header) or (None, token_of(header))
+        trace = self.trace
+        actor = self.desk.callers.actor(token, trace["address"], trace["request"])
+        if name is not None and name.lower() not in _ANY_NAME | {actor.name.lower()}:
+            msg = "the token is not of this user; name its account, or 'token'"
+            raise Unauthenticated(msg)
+        self.request.state.actor = actor.name
+        return actor
+
+
+def basic_of(header: str | None) -> tuple[str, str] | None:
+    """Answer the name and the password of a header, None where it has none."""
+    if header is None or not header.lower().startswith(_BASIC):
+        return None
+    try:
+        text = base64.b64decode(header[len(_BASIC) :].strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return "", ""
+    name, _, password = text.partition(":")
+    return name, password
+
+
+def call_of(request: Request) -> MlflowCall:
+    """Answer the call that a request is."""
+    desk: Desk = request.app.state.desk
+    return MlflowCall(desk, StrictRequest(request.scope, request.receive))
+
+
+def door(method: str, path: str, read: Read, rule: Action | Rule = Rule.SIGNED_IN) -> RuledRoute:
+    """Make a route that answers JSON: `path` goes on after `/api`, such as `/2.0/mlflow/...`."""
+
+    async def endpoint(request: Request) -> Response:
+        call = call_of(request)
+        try:
+            work = read(await asked_in(call))
+        except Exception as error:  # noqa: BLE001 - a request that cannot be read is refused
+            return await refused_by(call, misread(error))
+        return await answered(call, work)
+
+    return RuledRoute(path, endpoint, rule, methods=[method], name=f"{method} {path}")
+
+
+def raw_door(method: str, path: str, answer: Answer, rule: Action | Rule = Rule.SIGNED_IN) -> RuledRoute:  # fmt: skip
+    """Make a route that answers what it likes, such as bytes; its refusals are rendered here."""
+
+    async def endpoint(request: Request) -> Response:
+        call = call_of(request)
+        try:
+            return await answer(call)
+        except Exception as error:  # noqa: BLE001 - told as a refusal, and logged where it broke
+            return refused(error)
+
+    return RuledRoute(path, endpoint, rule, methods=[method], name=f"{method} {path}")
+
+
+async def asked_in(call: MlflowCall) -> Asked:
+    """Read what a request asks. Raises `Refusal` and `Invalid`."""
+    request = call.request
+    return Asked(call.project, await given_in(request), dict(request.path_params), call.base)
+
+
+async def answered(call: MlflowCall, work: Work) -> Response:
+    """Do the work in a thread, as the caller, and render its answer or its refusal."""
+    try:
+        return json_answer(await call(work))
+    except Exception as error:  # noqa: BLE001 - told as a refusal, and logged where it broke
+        return refused(error)
+
+
+def json_answer(document: Document) -> Response:
+    """Answer a document; MLflow knows no other status than 200."""
+    return Response(msgspec.json.encode(document), 200, None, JSON)
+
+
+async def refused_by(call: MlflowCall, error: Exception) -> Response:
+    """Refuse a request that cannot be read; a stranger learns only that he is one."""
+    try:
+        await call.desk.threads.run(call.actor)
+    except Exception as stranger:  # noqa: BLE001 - whatever it is comes first
+        return refused(stranger)
+    return refused(error)
