@@ -26,7 +26,7 @@ from modelry.core.errors import (
     Unavailable,
     Unsupported,
 )
-from modelry.server.telemetry.metrics import count_refusal
+from modelry.telemetry.metrics import count_refusal
 
 _LOG = logging.getLogger("modelry.server.mlflow")
 JSON = "application/json"
