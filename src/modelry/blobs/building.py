@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from modelry.blobs.copying import copy_bytes, hash_bytes
-from modelry.blobs.durable import create, erase, flush, storing
 from modelry.blobs.meter import Meter
 from modelry.blobs.parallel import each
 from modelry.blobs.records import fits, look_at, without_litter
@@ -21,6 +20,7 @@ from modelry.core.errors import Corrupt, NotFound
 from modelry.core.model import File, Version
 from modelry.core.names import check_path
 from modelry.core.ports import Blobs, Progress
+from modelry.durable import create, erase, flush, storing
 
 _FICLONE = 0x40049409
 """The request of `ioctl_ficlone(2)`."""

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import BinaryIO
 
-from modelry.blobs.durable import write_all
 from modelry.blobs.meter import Meter
 from modelry.blobs.reading import changed, fill
+from modelry.durable import write_all
 
 CHUNK = 1024 * 1024
 _BUFFERS = 4

@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from modelry.blobs.building import true
-from modelry.blobs.durable import erase, storing
 from modelry.blobs.records import Look, Record, fits, look_at, settle, without_litter, write_record
 from modelry.core.model import File
+from modelry.durable import erase, storing
 
 _PART = ".part"
 _RECORD = ".json"

@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from modelry.blobs.durable import flush_folder, make_folder
 from modelry.blobs.refusals import no_upload
 from modelry.core.errors import Invalid
+from modelry.durable import flush_folder, make_folder
 
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _UPLOAD = re.compile(r"[0-9a-f]{32}", re.ASCII)

@@ -18,8 +18,8 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
-from modelry.blobs.durable import BINARY, fresh_name, write_all
 from modelry.blobs.locks import Lock
+from modelry.durable import BINARY, fresh_name, write_all
 
 EVERYTHING = "*"
 _GATE = "gate"

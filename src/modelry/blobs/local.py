@@ -11,7 +11,6 @@ from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from modelry.blobs.copying import hash_bytes
-from modelry.blobs.durable import BINARY, NOFOLLOW, flush_folder, storing
 from modelry.blobs.layout import Layout, checked
 from modelry.blobs.leases import EVERYTHING, Lease, Leases, gate
 from modelry.blobs.meter import Meter
@@ -19,6 +18,7 @@ from modelry.blobs.staging import Staging
 from modelry.blobs.uploads import LocalUploads
 from modelry.core.errors import Corrupt, Invalid, Unavailable
 from modelry.core.ports import BlobInfo, Progress, SourceFile
+from modelry.durable import BINARY, NOFOLLOW, flush_folder, storing
 
 
 def open_local(uri: str | Path) -> LocalBlobs:

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from modelry.blobs.durable import fresh_name
 from modelry.blobs.tree import LEFT_OUT
 from modelry.core.model import File
+from modelry.durable import fresh_name
 
 Look: TypeAlias = "tuple[int, int, int, int]"
 """Size, mtime_ns, ctime_ns and inode of a file."""

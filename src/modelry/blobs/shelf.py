@@ -17,13 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from modelry.blobs.building import build, holds
-from modelry.blobs.durable import erase, fresh_name, storing
 from modelry.blobs.generations import Generations
 from modelry.blobs.layout import checked
 from modelry.blobs.locks import Lock
 from modelry.core.errors import Conflict
 from modelry.core.model import Version
 from modelry.core.ports import Blobs, Progress
+from modelry.durable import erase, fresh_name, storing
 
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 

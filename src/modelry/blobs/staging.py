@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from modelry.blobs.copying import CHUNK, copy_bytes, hash_bytes, read_small
-from modelry.blobs.durable import READ_ONLY, create, flush, flush_folder, storing, write_all
 from modelry.blobs.layout import Layout
 from modelry.blobs.leases import Lease, gate
 from modelry.blobs.meter import Meter
@@ -26,6 +25,7 @@ from modelry.blobs.reading import changed, fill, open_source, reading
 from modelry.core.errors import Invalid
 from modelry.core.model import File
 from modelry.core.ports import SourceFile
+from modelry.durable import READ_ONLY, create, flush, flush_folder, storing, write_all
 
 SMALL = CHUNK
 """Up to this size a file is read at once: hashing it first costs no second reading."""

@@ -17,17 +17,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from modelry.blobs.copying import begin_writing, hash_bytes
-from modelry.blobs.durable import (
-    BINARY,
-    NOFOLLOW,
-    READ_ONLY,
-    create,
-    flush,
-    flush_folder,
-    make_folder,
-    storing,
-    write_all,
-)
 from modelry.blobs.layout import Layout, checked, checked_upload
 from modelry.blobs.leases import gate
 from modelry.blobs.locks import Lock
@@ -42,6 +31,17 @@ from modelry.blobs.refusals import (
     wrong_offset,
 )
 from modelry.blobs.running import RunningDigests, hashing
+from modelry.durable import (
+    BINARY,
+    NOFOLLOW,
+    READ_ONLY,
+    create,
+    flush,
+    flush_folder,
+    make_folder,
+    storing,
+    write_all,
+)
 
 _WRITE_BEHIND = 32 * 1024 * 1024
 

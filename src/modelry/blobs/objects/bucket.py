@@ -25,9 +25,9 @@ from obstore.exceptions import (
 )
 from obstore.store import AzureStore, GCSStore, S3Store
 
-from modelry.blobs.durable import fresh_name
 from modelry.blobs.objects.address import Address
 from modelry.core.errors import Corrupt, Unavailable
+from modelry.durable import fresh_name
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig

@@ -14,11 +14,11 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 
-from modelry.blobs.durable import fresh_name
 from modelry.blobs.objects import keys
 from modelry.blobs.objects.bucket import Bucket, Found
 from modelry.blobs.objects.clock import StoreClock
 from modelry.core.errors import Unavailable
+from modelry.durable import fresh_name
 
 EVERYTHING = "*"
 _END = b"end\n"

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from modelry.blobs.copying import hash_bytes
-from modelry.blobs.durable import READ_ONLY, storing, write_all
 from modelry.blobs.layout import Layout
 from modelry.blobs.local import LocalBlobs
 from modelry.blobs.locks import Lock
 from modelry.blobs.meter import Meter
+from modelry.durable import READ_ONLY, storing, write_all
 
 
 class Cache:

@@ -11,9 +11,9 @@ import os
 from pathlib import Path
 from typing import Protocol, cast
 
-from modelry.blobs.durable import fresh_name, storing, write_all
 from modelry.blobs.locks import Lock
 from modelry.core.errors import Invalid
+from modelry.durable import fresh_name, storing, write_all
 
 SERVICE = "modelry"
 

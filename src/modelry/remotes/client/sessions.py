@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from modelry.blobs.durable import storing
 from modelry.blobs.locks import Lock
+from modelry.durable import storing
 
 WORTH_IT = 4 * 1024 * 1024
 """From this size on an upload is remembered; a smaller one is quickly sent again."""

@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelry.blobs.durable import create, flush, flush_folder, fresh_name, write_all
 from modelry.core.errors import Invalid, Unavailable
+from modelry.durable import create, flush, flush_folder, fresh_name, write_all
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

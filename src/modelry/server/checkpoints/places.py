@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from modelry.blobs.durable import make_folder, storing
 from modelry.core.errors import Invalid, Unavailable
+from modelry.durable import make_folder, storing
 from modelry.server.checkpoints.keys import put_new
 
 _NAME = re.compile(r"(\d{12})\.json")
