@@ -20,8 +20,8 @@ from modelry.core.access import EVERYWHERE, NEEDS, Action, Role
 from modelry.core.events import Event, EventKind
 from modelry.server.dialect import under
 from modelry.server.rules import OPEN, Rule, RuledRoute, Unguarded, refuse_unguarded, rule_of
-from modelry.stores.held.state import State
 from modelry.stores.memory import MemoryStore
+from modelry.stores.memory.tables import Tables
 
 WRONG = "modelry_abcdefghijkl_" + "A" * 43
 _COUNT = itertools.count(1)
@@ -106,7 +106,7 @@ class Ground:
         """Name the tables in which anything changed, but for the record of what happened."""
         own = {"events", "heads", "generation"}
         return [
-            each.name for each in fields(State)
+            each.name for each in fields(Tables)
             if each.name not in own
             and getattr(self._store._state, each.name) != getattr(self._kept, each.name)
         ]  # fmt: skip

@@ -10,15 +10,16 @@ from modelry.stores.memory import MemoryStore
 from modelry.stores.sql import SqliteStore, sqlite
 from modelry.stores.sql.postgresql import open_postgresql
 from modelry.testing.stores import StoreConformance
+from modelry.testing.tracking import TrackingConformance
 
 
-class TestSqlite(StoreConformance):
+class TestSqlite(StoreConformance, TrackingConformance):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Store:
         return SqliteStore(tmp_path / "registry.db")
 
 
-class TestSqliteWritingAhead(StoreConformance):
+class TestSqliteWritingAhead(StoreConformance, TrackingConformance):
     """The mode of a SQLite that is fixed, whichever version the tests run on."""
 
     @pytest.fixture
@@ -27,7 +28,7 @@ class TestSqliteWritingAhead(StoreConformance):
         return SqliteStore(tmp_path / "registry.db")
 
 
-class TestPostgresql(StoreConformance):
+class TestPostgresql(StoreConformance, TrackingConformance):
     @pytest.fixture
     def store(self, database: str) -> Iterator[Store]:
         made = open_postgresql(database)
@@ -35,7 +36,7 @@ class TestPostgresql(StoreConformance):
         made.close()
 
 
-class TestMemory(StoreConformance):
+class TestMemory(StoreConformance, TrackingConformance):
     @pytest.fixture
     def store(self) -> Store:
         return MemoryStore()

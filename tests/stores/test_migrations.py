@@ -77,7 +77,7 @@ def test_an_older_database_is_refused_with_the_command_that_upgrades_it(old: str
     with pytest.raises(Unavailable, match=r"modelry --uri .* db upgrade") as refusal:
         opened(old)
     assert refusal.value.facts["schema"] == "0001"
-    assert Schema(old).check() == ["the schema is 0001, not 0002: run modelry db upgrade"]
+    assert Schema(old).check() == [f"the schema is 0001, not {head()}: run modelry db upgrade"]
 
 
 def test_a_newer_database_is_refused_by_every_door(places: tuple[str, str]) -> None:
@@ -114,7 +114,7 @@ def test_a_check_tells_what_is_not_as_it_should_be(places: tuple[str, str]) -> N
 def test_many_may_upgrade_at_once(old: str) -> None:
     with ThreadPoolExecutor(4) as threads:
         before = list(threads.map(lambda _: Schema(old).upgrade(), range(4)))
-    assert sorted(str(each) for each in before) == ["0001", "0002", "0002", "0002"]
+    assert sorted(str(each) for each in before) == ["0001", head(), head(), head()]
     assert Schema(old).check() == []
 
 
@@ -145,7 +145,7 @@ def test_a_writer_from_before_an_upgrade_writes_no_more(tmp_path: Path) -> None:
     store = open_sqlite(f"sqlite:///{tmp_path}/new.db")
     registry = Registry(replace(world_on(store, tmp_path)))
     with old_databases.written(f"sqlite:///{tmp_path}/new.db") as connection:
-        connection.execute(text("PRAGMA user_version = 3"))
+        connection.execute(text("PRAGMA user_version = 99"))
     with pytest.raises(Unavailable, match="use the newer Modelry"):
         registry.create_model("late")
 

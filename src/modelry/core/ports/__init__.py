@@ -17,6 +17,7 @@ from modelry.core.ports.bytes import (
 )
 from modelry.core.ports.metadata import Fold, Ledger, Store, Unit, View
 from modelry.core.ports.surroundings import Clock, FileFormat, FolderFormat, Inspector, Surroundings
+from modelry.core.ports.tracking import TrackingLedger, TrackingView
 
 __all__ = [
     "BlobInfo",
@@ -35,6 +36,8 @@ __all__ = [
     "Staged",
     "Store",
     "Surroundings",
+    "TrackingLedger",
+    "TrackingView",
     "Unit",
     "Uploads",
     "View",

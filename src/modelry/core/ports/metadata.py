@@ -10,6 +10,7 @@ from modelry.core.events import Event, Head, LogFilter, LogPlace
 from modelry.core.lifecycle import Lifecycle
 from modelry.core.model import Model, ModelSummary, Move, Pointer, Stamp, Version
 from modelry.core.names import Ref
+from modelry.core.ports.tracking import TrackingLedger, TrackingView
 from modelry.core.query import Query
 from modelry.core.strict_json import Json
 
@@ -190,10 +191,15 @@ class View(Protocol):
     def named(
         self, digests: Iterable[str], projects: Collection[str] | None = None
     ) -> frozenset[str]:
-        """Answer which of these blobs some version that was not purged names.
+        """Answer which of these blobs some version that was not purged names, or some artefact.
 
-        With `projects`, only what a living version of one of them names.
+        With `projects`, only what a living version or an artefact of one of them names.
         """
+        ...
+
+    @property
+    def tracking(self) -> TrackingView | None:
+        """Experiments and runs; None where the store keeps none (`tracking = None` does)."""
         ...
 
 
@@ -283,6 +289,11 @@ class Ledger(Fold, Protocol):
 
 class Unit(View, Ledger, Protocol):
     """One all-or-nothing change: it sees its own writes, others see all of it or none."""
+
+    @property
+    def tracking(self) -> TrackingLedger | None:
+        """Experiments and runs, to be changed; None where the store keeps none."""
+        ...
 
 
 class Store(Protocol):

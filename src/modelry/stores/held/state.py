@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import Self
 
 from modelry.core.events import Event, Head
 from modelry.core.lifecycle import DEFAULT_LIFECYCLE, Lifecycle
@@ -33,9 +34,9 @@ class State:
     kept: dict[tuple[str, str], tuple[Mapping[str, Json], int | None]] = field(default_factory=dict)
     generation: int = 0
 
-    def copy(self) -> State:
+    def copy(self) -> Self:
         """Answer a state whose changes leave this one as it is."""
         tables = {
             each.name: dict(getattr(self, each.name)) for each in fields(self) if each.name != _MARK
         }
-        return State(**tables, generation=self.generation + 1)
+        return type(self)(**tables, generation=self.generation + 1)

@@ -19,6 +19,7 @@ from modelry.core.events import (
 from modelry.core.lifecycle import Lifecycle
 from modelry.core.model import Model, ModelSummary, Move, Pointer, Stamp, Version
 from modelry.core.names import Ref
+from modelry.core.ports import TrackingLedger
 from modelry.core.query import Query
 from modelry.core.strict_json import Json
 from modelry.stores.held.search import fold, search
@@ -30,6 +31,11 @@ class HeldView:
 
     def __init__(self, state: State) -> None:
         self._state = state
+
+    @property
+    def tracking(self) -> TrackingLedger | None:
+        """See `View.tracking`: dictionaries alone keep no experiments and runs."""
+        return None
 
     def lifecycle(self, project: str) -> Lifecycle | None:
         """See `View.lifecycle`."""

@@ -10,7 +10,8 @@ from typing import TypeVar
 from modelry.core.model import Version
 from modelry.core.names import Ref
 from modelry.core.ports import Unit, View
-from modelry.stores.held import HeldUnit, HeldView, State
+from modelry.stores.memory.tables import Tables
+from modelry.stores.memory.view import MemoryUnit, MemoryView
 
 T = TypeVar("T")
 
@@ -22,20 +23,20 @@ def open_memory(uri: str) -> MemoryStore:
 
 
 class MemoryStore:
-    """Holds one `State`; readers keep the one they began with."""
+    """Holds one set of tables; readers keep the one they began with."""
 
     def __init__(self) -> None:
-        self._state = State()
+        self._state = Tables()
         self._writing = threading.Lock()
 
     @contextmanager
     def read(self) -> Iterator[View]:
         """See `Store.read`."""
-        yield HeldView(self._state)
+        yield MemoryView(self._state)
 
     def resolve(self, ref: Ref) -> Version | None:
         """See `Store.resolve`."""
-        return HeldView(self._state).version(ref)
+        return MemoryView(self._state).version(ref)
 
     def generation(self) -> Hashable:
         """See `Store.generation`: a count of the changes."""
@@ -45,7 +46,7 @@ class MemoryStore:
         """See `Store.change`."""
         with self._writing:
             state = self._state.copy()
-            answer = work(HeldUnit(state))
+            answer = work(MemoryUnit(state))
             self._state = state
             return answer
 

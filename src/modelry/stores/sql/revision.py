@@ -23,7 +23,7 @@ from modelry.core.names import DEFAULT_PROJECT
 from modelry.core.strict_json import dumps
 from modelry.stores.sql.tables import metadata, projects
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every schema there was, the present one last; each has a file in `migrations/versions`."""
 
 HEAD = REVISIONS[-1]

@@ -7,6 +7,8 @@ sealed JSON text; what is searched stands beside it in tables of its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -252,13 +254,13 @@ MAX_WORD = 64
 """How many characters of a word are told apart by a search."""
 
 
-def _by_code_points() -> None:
+def by_code_points(tables: Iterable[Table]) -> None:
     """Let PostgreSQL compare text as SQLite does, whatever the language of the database."""
-    for table in metadata.tables.values():
+    for table in tables:
         for column in table.columns:
             if isinstance(column.type, String):
                 text = type(column.type)(column.type.length, collation="C")
                 column.type = column.type.with_variant(text, "postgresql")
 
 
-_by_code_points()
+by_code_points(metadata.tables.values())

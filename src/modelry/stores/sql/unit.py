@@ -38,6 +38,7 @@ from modelry.stores.sql.tables import (
     version_words,
     versions,
 )
+from modelry.stores.sql.tracking_unit import SqlTrackingUnit
 from modelry.stores.sql.view import SqlView
 
 # Built once: to build a statement costs more than to run it.
@@ -65,6 +66,11 @@ _INSERT = {table.name: insert(table) for table in metadata.sorted_tables}
 
 class SqlUnit(SqlView):
     """The `Unit` port over one connection in a write transaction."""
+
+    @property
+    def tracking(self) -> SqlTrackingUnit:
+        """See `Unit.tracking`."""
+        return SqlTrackingUnit(self._connection)
 
     def add_model(self, model: Model) -> Model:
         """See `Ledger.add_model`."""

@@ -27,6 +27,8 @@ from modelry.stores.sql.tables import (
     projects,
     versions,
 )
+from modelry.stores.sql.tracking import SqlTrackingView
+from modelry.stores.sql.tracking_tables import artifacts
 
 _BATCH = 500
 
@@ -209,13 +211,21 @@ class SqlView(ListingLook, LogLook, KeptLook):
         """See `View.named`."""
         wanted, answer = list(digests), set[str]()
         query = select(holdings.c.sha256).distinct()
+        logged = select(artifacts.c.sha256).distinct()
         if projects is not None:
             query = (
                 query.join(versions, versions.c.id == holdings.c.version_id)
                 .join(models, models.c.id == versions.c.model_id)
                 .where(models.c.project.in_(sorted(projects)), versions.c.deleted.is_(None))
             )
+            logged = logged.where(artifacts.c.project.in_(sorted(projects)))
         for start in range(0, len(wanted), _BATCH):
             batch = wanted[start : start + _BATCH]
             answer.update(row[0] for row in self._rows(query.where(holdings.c.sha256.in_(batch))))
+            answer.update(row[0] for row in self._rows(logged.where(artifacts.c.sha256.in_(batch))))
         return frozenset(answer)
+
+    @property
+    def tracking(self) -> SqlTrackingView:
+        """See `View.tracking`."""
+        return SqlTrackingView(self._connection)
