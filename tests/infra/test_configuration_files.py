@@ -101,12 +101,12 @@ def test_a_reference_that_leads_nowhere_names_its_key(text: str, told: str) -> N
         to_object(parse_string(text))
 
 
-WITH_A_SECRET = "password: sesame\npassword2: [sesame"
+BROKEN = "password: sesame\npassword2: [sesame"
 
 
 def test_a_mistake_beside_a_secret_does_not_tell_it() -> None:
     with pytest.raises(Invalid) as refused:
-        parse_string(WITH_A_SECRET)
+        parse_string(BROKEN)
     assert "sesame" not in "".join(traceback.format_exception(refused.value))
 
 
