@@ -79,8 +79,8 @@ def embedded(settings: Settings, uri: str | None = None, *, home: Path | None = 
     folder = (home or settings.home).expanduser()
     chosen = uri or settings.uri or f"sqlite:///{folder / 'registry.db'}"
     scheme = chosen.partition(":")[0]
-    if "://" not in chosen and not chosen.startswith("memory:"):
-        msg = f"{chosen!r} is not the address of a registry; write sqlite:///path.db or memory:"
+    if "://" not in chosen and not chosen.startswith(("memory:", "json:")):
+        msg = f"{chosen!r} is not the address of a registry; write sqlite:///path.db, json:path.json or memory:"
         raise Unsupported(msg, uri=chosen)
     store = plugins.load("stores", scheme)(chosen)
     place = settings.blobs or (_root(chosen, folder).absolute() / "blobs").as_uri()
@@ -97,9 +97,11 @@ def embedded(settings: Settings, uri: str | None = None, *, home: Path | None = 
 
 
 def _root(uri: str, home: Path) -> Path:
-    """Answer the folder for blobs: beside a SQLite file, so that both can be moved together."""
+    """Answer the folder for blobs: beside a file of metadata, so that both can be moved together."""
     if uri.startswith("sqlite:///"):
         return Path(uri.removeprefix("sqlite:///")).expanduser().absolute().parent
+    if uri.startswith("json:"):
+        return Path(uri.removeprefix("json:")).expanduser().absolute().parent
     if not uri.startswith("memory:"):
         return home
     folder = tempfile.mkdtemp(prefix="modelry-")

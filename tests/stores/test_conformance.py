@@ -1,16 +1,23 @@
 """Every store keeps the promises of the port."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from modelry.core.ports import Store
+from modelry.core.model import Version
+from modelry.core.names import Ref
+from modelry.core.ports import Store, Unit, View
+from modelry.stores.jsonfile import JsonStore
 from modelry.stores.memory import MemoryStore
 from modelry.stores.sql import SqliteStore, sqlite
 from modelry.stores.sql.postgresql import open_postgresql
 from modelry.testing.stores import StoreConformance
 from modelry.testing.tracking import TrackingConformance
+
+T = TypeVar("T")
 
 
 class TestSqlite(StoreConformance, TrackingConformance):
@@ -40,3 +47,33 @@ class TestMemory(StoreConformance, TrackingConformance):
     @pytest.fixture
     def store(self) -> Store:
         return MemoryStore()
+
+
+class TestJsonFile(StoreConformance):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Store:
+        return JsonStore(tmp_path / "models" / "registry.json")
+
+
+class TestJsonFileReadAgain(StoreConformance):
+    """Another process changes the file: every look is from the disk."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Store:
+        return Forgetful(tmp_path / "registry.json")
+
+
+class Forgetful(JsonStore):
+    """Forgets before every look and every change."""
+
+    def resolve(self, ref: Ref) -> Version | None:
+        self.close()
+        return super().resolve(ref)
+
+    def read(self) -> AbstractContextManager[View]:
+        self.close()
+        return super().read()
+
+    def change(self, work: Callable[[Unit], T]) -> T:
+        self.close()
+        return super().change(work)

@@ -63,7 +63,7 @@ def _promote(  # noqa: PLR0913 - the same facts, inside the change
     target = lifecycle.stage(stage)
     model = living_model(unit, ref)
     version = living_version(unit, exact(ref, "promote"))
-    standing = _standing(unit, model, lifecycle)
+    standing = standing_of(unit, model, lifecycle)
     _refuse_surprise(model, target.name, standing.pointers.get(target.name), expect)
     actor = world.surroundings.author()
     verdict = judge(lifecycle, version.stage, target.name, version.author, actor)
@@ -76,7 +76,7 @@ def _promote(  # noqa: PLR0913 - the same facts, inside the change
     if not changes.relabels and not changes.points:
         return version
     archived = target.name == lifecycle.archive
-    body = _body(unit, model, changes, version.stage, target.name, comment)
+    body = body_of(unit, model, changes, version.stage, target.name, comment)
     record(
         world,
         unit,
@@ -117,9 +117,9 @@ def _rollback(world: World, unit: Unit, ref: Ref, stage: str | None, comment: st
             "deleted; promote another version instead"
         )
         raise Conflict(msg, model=model.full_name, stage=target.name, number=number)
-    standing = _standing(unit, model, lifecycle)
+    standing = standing_of(unit, model, lifecycle)
     changes = plan(lifecycle, standing, number, version.stage, target.name, target.displaced)
-    body = _body(unit, model, changes, version.stage, target.name, comment, earlier)
+    body = body_of(unit, model, changes, version.stage, target.name, comment, earlier)
     record(world, unit, model, EventKind.ROLLED_BACK, number, body)
     return living_version(unit, ref.at(number))
 
@@ -148,7 +148,8 @@ def _earlier(view: View, model: Model, stage: str) -> Move:
     raise Conflict(msg, model=model.full_name, stage=stage)
 
 
-def _standing(view: View, model: Model, lifecycle: Lifecycle) -> Standing:
+def standing_of(view: View, model: Model, lifecycle: Lifecycle) -> Standing:
+    """Answer how a model stands: who is in its stages, and what their pointers name."""
     stages = [stage.name for stage in lifecycle.stages if stage.pointed]
     pointers = {each.name: each.number for each in view.pointers(model) if each.kind == "stage"}
     return Standing({name: view.members(model, name) for name in stages}, pointers)
@@ -165,7 +166,7 @@ def _refuse_surprise(model: Model, stage: str, current: int | None, expect: str 
         raise Conflict(msg, model=model.full_name, stage=stage, current=current)
 
 
-def _body(  # noqa: PLR0913 - the facts of a move
+def body_of(  # noqa: PLR0913 - the facts of a move
     unit: Unit,
     model: Model,
     changes: Plan,
@@ -174,6 +175,7 @@ def _body(  # noqa: PLR0913 - the facts of a move
     comment: str,
     restored: Move | None = None,
 ) -> Mapping[str, Json]:
+    """Answer the body of the event by which a version goes from one stage to another."""
     seq = next_seq(unit, model)
     moves: list[Json] = []
     for name, number in sorted(changes.points.items()):

@@ -138,6 +138,17 @@ class HeldView:
         ]
         return replace(version, aliases=tuple(sorted(names)))
 
+    def standing(self) -> Iterator[tuple[tuple[int, int], Version]]:
+        """Answer every living version with its aliases, in the order of their registration."""
+        aliases: dict[tuple[int, int], list[str]] = {}
+        for (model, name), pointer in self._state.pointers.items():
+            if pointer.kind == "alias":
+                aliases.setdefault((model, pointer.number), []).append(name)
+        for key, version in self._state.versions.items():
+            if version.deleted is None:
+                names = aliases.get(key)
+                yield key, replace(version, aliases=tuple(sorted(names))) if names else version
+
     def _all(self, model: Model) -> list[Version]:
         found = [each for key, each in self._state.versions.items() if key[0] == model.id]
         return sorted(found, key=lambda each: each.number)
