@@ -205,7 +205,7 @@ def _refuse_sealed(claim: Claim, version: Version) -> None:
     }
     for name, (given, sealed) in facts.items():
         if given != sealed:
-            msg = f"its {name} was sealed as {sealed!r}; put that back, or register a new version"
+            msg = f"{name} cannot be edited; put back {sealed!r}, or register a new version"
             raise Conflict(msg)
 
 
