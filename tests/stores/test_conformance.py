@@ -1,15 +1,13 @@
 """Every store keeps the promises of the port."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
-from modelry.core.model import Version
-from modelry.core.names import Ref
-from modelry.core.ports import Store, Unit, View
+from modelry.core.ports import Store, Unit
+from modelry.stores.held import State
 from modelry.stores.jsonfile import JsonStore
 from modelry.stores.memory import MemoryStore
 from modelry.stores.sql import SqliteStore, sqlite
@@ -66,13 +64,9 @@ class TestJsonFileReadAgain(StoreConformance):
 class Forgetful(JsonStore):
     """Forgets before every look and every change."""
 
-    def resolve(self, ref: Ref) -> Version | None:
+    def _current(self) -> State:
         self.close()
-        return super().resolve(ref)
-
-    def read(self) -> AbstractContextManager[View]:
-        self.close()
-        return super().read()
+        return super()._current()
 
     def change(self, work: Callable[[Unit], T]) -> T:
         self.close()

@@ -59,12 +59,6 @@ class _Known:
     mark: Hashable = None
 
 
-class JsonView(HeldView):
-    """The `View` port; experiments and runs have no place in the file."""
-
-    tracking = None
-
-
 class JsonStore:
     """Holds the state that the file and its history tell; any process may change them."""
 
@@ -79,11 +73,11 @@ class JsonStore:
     @contextmanager
     def read(self) -> Iterator[View]:
         """See `Store.read`."""
-        yield JsonView(self._current())
+        yield HeldView(self._current())
 
     def resolve(self, ref: Ref) -> Version | None:
         """See `Store.resolve`."""
-        return JsonView(self._current()).version(ref)
+        return HeldView(self._current()).version(ref)
 
     def generation(self) -> Hashable:
         """See `Store.generation`: which files stand there, and when they were written."""

@@ -21,8 +21,6 @@ Write = list[Any]
 class RecordingUnit(HeldUnit):
     """A change of a state, of which `writes` tells everything that it did."""
 
-    tracking = None
-
     def __init__(self, state: State) -> None:
         super().__init__(state)
         self.state = state
