@@ -18,6 +18,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("MODELRY_URI", "MODELRY_BLOBS", "MODELRY_TRACEBACK", "NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MODELRY_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MODELRY_CONFIG", "")  # --config sets it, and it is put back after the test
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.chdir(tmp_path)
     return tmp_path / "home"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from modelry.cli.commands import (
     aliases,
     archives,
     audit,
+    configuration,
     database,
     deployments,
     files,
@@ -77,6 +79,7 @@ app.add_typer(stages.stages, name="stages", rich_help_panel="Stages")
 app.add_typer(projects.project, name="project", rich_help_panel="Keeping in order")
 app.add_typer(database.database, name="db", rich_help_panel="Keeping in order")
 app.add_typer(audit.audit, name="audit", rich_help_panel="Keeping in order")
+app.add_typer(configuration.config, name="config", rich_help_panel="Keeping in order")
 app.add_typer(accounts.account, name="account", rich_help_panel="Coming in")
 app.add_typer(members.member, name="member", rich_help_panel="Coming in")
 app.add_typer(tokens.token, name="token", rich_help_panel="Coming in")
@@ -103,6 +106,10 @@ def root(
             help="The registry: sqlite:///path.db, https://host; else $MODELRY_URI.",
         ),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="A file of settings; else $MODELRY_CONFIG."),
+    ] = None,
     no_color: Annotated[
         bool, typer.Option("--no-color", help="No colour; also $NO_COLOR.")
     ] = False,
@@ -115,4 +122,6 @@ def root(
 ) -> None:
     """Modelry: register models once, use them everywhere."""
     del version
+    if config is not None:
+        os.environ["MODELRY_CONFIG"] = str(config)  # the processes that this one starts read it too
     ctx.obj = Session(uri=uri, color=not (no_color or os.environ.get("NO_COLOR")))

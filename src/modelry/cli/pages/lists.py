@@ -113,6 +113,13 @@ def deployments_table(sheet: Sheet, found: Iterable[Deployment]) -> None:
     sheet.table(columns, rows)
 
 
+def settings_table(sheet: Sheet, rows: Iterable[tuple[str, str, str]]) -> None:
+    """Print one setting per line: its name, its value, who says so."""
+    columns = [Column("SETTING", 9), Column("VALUE", 8, 20), Column("FROM", 7, 20)]
+    lines = [(flat(name, "bold"), flat(value), flat(place)) for name, value, place in rows]
+    sheet.table(columns, lines)
+
+
 def stages_table(sheet: Sheet, lifecycle: Lifecycle) -> None:
     """Print the stages of a project in their order."""
     rows = []
