@@ -40,6 +40,7 @@ class Action(StrEnum):
     READ = "read"
     REGISTER = "register"
     DESCRIBE = "describe"
+    LOG = "log runs"
     POINT = "move a stage or an alias"
     DEPLOY = "record a deployment"
     REMOVE = "delete"
@@ -51,6 +52,7 @@ NEEDS: Mapping[Action, Role] = {
     Action.READ: Role.READER,
     Action.REGISTER: Role.PUBLISHER,
     Action.DESCRIBE: Role.PUBLISHER,
+    Action.LOG: Role.PUBLISHER,
     Action.POINT: Role.APPROVER,
     Action.DEPLOY: Role.APPROVER,
     Action.REMOVE: Role.ADMIN,

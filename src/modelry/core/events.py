@@ -54,6 +54,14 @@ class EventKind(StrEnum):
     ROLLED_BACK = "stage.rolled_back"
     ALIAS_SET = "alias.set"
     ALIAS_REMOVED = "alias.removed"
+    EXPERIMENT_CREATED = "experiment.created"
+    EXPERIMENT_RENAMED = "experiment.renamed"
+    EXPERIMENT_DELETED = "experiment.deleted"
+    EXPERIMENT_RESTORED = "experiment.restored"
+    RUN_DELETED = "run.deleted"
+    RUN_RESTORED = "run.restored"
+    LOGGED_MODEL_DELETED = "logged_model.deleted"
+    ARTIFACTS_DELETED = "artifacts.deleted"
     DENIED = "change.denied"
 
 

@@ -8,10 +8,12 @@ from typing import TypeVar
 from modelry.core.access import Action, Actor
 from modelry.core.draft import Draft, TagsInput, checked_tags
 from modelry.core.lifecycle import Lifecycle
-from modelry.core.model import Model, ModelSummary, Stamp, Version
+from modelry.core.model import File, Model, ModelSummary, Stamp, Version
 from modelry.core.names import check_project
 from modelry.core.ports import View
 from modelry.core.registry import Registry
+from modelry.core.tracking.model import LoggedModel, Run
+from modelry.core.tracking.tracking import Tracking
 from modelry.core.verbs import describe, enlist, listing, project
 from modelry.core.verbs.describe import Wording
 from modelry.core.verbs.enlist import Parts
@@ -60,6 +62,30 @@ class Service(Registry):
         """Make a project. Raises `Conflict` where it is there already."""
         self._whole(name)
         return project.create_project(self._world, name, fresh=True)
+
+    def tracking(self, project_name: str = "default") -> Tracking:
+        """Answer the experiments and runs as a caller of a project sees them."""
+        return Tracking(self._world, check_project(project_name))
+
+    def run(self, run_id: str) -> Run:
+        """Answer a run with all that it logged. Raises `NotFound`, also where it is not for one."""
+        return self.tracking().run(run_id)
+
+    def logged_model(self, model_id: str) -> LoggedModel:
+        """Answer a logged model. Raises `NotFound`, also where it is not for one."""
+        return self.tracking().logged_model(model_id)
+
+    def stored_files(self, place: str) -> tuple[File, ...]:
+        """Answer every artefact below a place, by its path from there.
+
+        `place` is a path among artefacts (`Run.artifact_root`) or an address
+        `mlflow-artifacts:/...`; of a file itself the answer is that file alone.
+        """
+        return self.tracking().stored_files(place)
+
+    def with_run(self, draft: Draft, run_id: str) -> Draft:
+        """Answer a draft with the parameters, finite metrics and data sets of a run."""
+        return self.tracking().with_run(draft, run_id)
 
     def look(self, read: Callable[[View], T]) -> T:
         """Read with a view of one moment."""

@@ -103,6 +103,22 @@ def _stages(event: Event) -> str:
     return f" with the stages {names}" if names else ""
 
 
+def _experiment(event: Event) -> str:
+    return f"the experiment {event.body.get('name')} ({event.body.get('experiment')})"
+
+
+def _with_runs(event: Event) -> str:
+    count = cast("int", event.body.get("runs", 0))
+    return f" with {plural(count, 'run')}" if count else ""
+
+
+def _artifacts_deleted(event: Event) -> str:
+    count = cast("int", event.body.get("files", 0))
+    path = str(event.body.get("path", ""))
+    where = f" at {path}" if path else ""
+    return f"deleted {plural(count, 'artifact')}{where} of {event.body.get('of')}"
+
+
 def _denied(event: Event) -> str:
     """Say what was asked for, and where it was a change of a version, of which."""
     if event.number is not None and "to" in event.body:
@@ -178,6 +194,20 @@ DEEDS: Mapping[EventKind, Callable[[Event], str]] = {
     EventKind.ROLLED_BACK: _rolled_back,
     EventKind.ALIAS_SET: lambda e: f"pointed the alias {e.body.get('alias')} at version {e.number}",
     EventKind.DENIED: _denied,
+    EventKind.EXPERIMENT_CREATED: lambda e: f"created {_experiment(e)}",
+    EventKind.EXPERIMENT_RENAMED: lambda e: (
+        f"renamed the experiment {e.body.get('before')} to {e.body.get('name')}"
+    ),
+    EventKind.EXPERIMENT_DELETED: lambda e: f"deleted {_experiment(e)}{_with_runs(e)}",
+    EventKind.EXPERIMENT_RESTORED: lambda e: f"restored {_experiment(e)}{_with_runs(e)}",
+    EventKind.RUN_DELETED: lambda e: f"deleted the run {e.body.get('name')} ({e.body.get('run')})",
+    EventKind.RUN_RESTORED: lambda e: (
+        f"restored the run {e.body.get('name')} ({e.body.get('run')})"
+    ),
+    EventKind.LOGGED_MODEL_DELETED: lambda e: (
+        f"deleted the logged model {e.body.get('name')} ({e.body.get('logged_model')})"
+    ),
+    EventKind.ARTIFACTS_DELETED: _artifacts_deleted,
     EventKind.ALIAS_REMOVED: lambda e: (
         f"removed the alias {e.body.get('alias')} from version {e.number}"
     ),

@@ -31,9 +31,13 @@ from modelry.core.model import Deployment, Model, Version
 from modelry.core.names import Ref
 from modelry.core.ports import Unit
 from modelry.core.strict_json import Json
-from modelry.core.verbs.world import RequestKey, World
+from modelry.core.tracking.model import Experiment, LoggedModel, Run
+from modelry.core.verbs.world import RequestKey, World, tracking_of
 
-Answer = Version | Model | Lifecycle | Account | Member | Publisher | Token | Deployment | None
+Tracked = Experiment | Run | LoggedModel
+Answer = (
+    Version | Model | Lifecycle | Account | Member | Publisher | Token | Deployment | Tracked | None
+)
 T = TypeVar("T", bound=Answer)
 
 KIND = "request"
@@ -81,6 +85,10 @@ def _answer(answer: Answer) -> Json:  # noqa: PLR0911 - one for each noun
         return [PUBLISHER, answer.project, answer.id]
     if isinstance(answer, Token):
         return [TOKEN, answer.id]
+    if isinstance(answer, Experiment):
+        return ["experiment", answer.key]
+    if isinstance(answer, Run | LoggedModel):
+        return ["run" if isinstance(answer, Run) else "logged_model", answer.id]
     return None if answer is None else ["stages", lifecycle_to_json(answer)]
 
 
@@ -128,4 +136,7 @@ _READ: Mapping[str, Callable[[Unit, Sequence[str]], Answer]] = {
     MEMBER: lambda _, kept: Member(kept[0], kept[1], Role(kept[2]), cast("int", kept[3])),
     PUBLISHER: _publisher,
     TOKEN: _token,
+    "experiment": lambda unit, kept: tracking_of(unit).experiment(kept[0]),
+    "run": lambda unit, kept: tracking_of(unit).run(kept[0]),
+    "logged_model": lambda unit, kept: tracking_of(unit).logged_model(kept[0]),
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from modelry.core.access import NEEDS, OWNER, Action, Actor, Role
 from modelry.core.denials import Denials
-from modelry.core.errors import Conflict, Invalid, NotFound
+from modelry.core.errors import Conflict, Invalid, NotFound, Unsupported
 from modelry.core.events import Event, EventKind, follow, model_chain
 from modelry.core.lifecycle import Lifecycle
 from modelry.core.model import Model, Version
@@ -20,6 +20,8 @@ from modelry.core.ports import (
     Sources,
     Store,
     Surroundings,
+    TrackingLedger,
+    TrackingView,
     Unit,
     View,
 )
@@ -60,6 +62,25 @@ class World:
     denials: Denials = field(default_factory=Denials)
     needs: Mapping[Action, Role] = field(default_factory=lambda: NEEDS)
     guard: Callable[[View], None] | None = None
+
+
+def tracking_of(view: View) -> TrackingView:
+    """Answer the experiments and runs of a store. Raises `Unsupported` where it keeps none."""
+    if view.tracking is None:
+        raise _no_runs()
+    return view.tracking
+
+
+def tracking_in(unit: Unit) -> TrackingLedger:
+    """Answer the experiments and runs of a change. Raises `Unsupported`."""
+    if unit.tracking is None:
+        raise _no_runs()
+    return unit.tracking
+
+
+def _no_runs() -> Unsupported:
+    msg = "this registry keeps no experiments and runs; use one on SQLite or PostgreSQL"
+    return Unsupported(msg)
 
 
 def no_project(project: str) -> NotFound:
