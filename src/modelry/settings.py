@@ -128,6 +128,11 @@ class ServerSettings(Settings):
         description='Schemes of sources that a version may name without its bytes: ["s3"]; '
         "they are recorded and never opened.",
     )
+    source_folders: list[Path] = Field(
+        default=[],
+        description="Folders of the server from which a request may name models by their path: "
+        '["/srv/models"]; the bytes are copied in.',
+    )
     only_admins_register: bool = Field(
         default=False, description="Whether registering takes the role admin."
     )
@@ -245,6 +250,8 @@ def _variable(name: str) -> str | None:
 def _plain(value: object) -> object:
     if isinstance(value, SecretStr):
         return "********"
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
     return str(value) if isinstance(value, Path) else value
 
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import TypeVar
 
 from modelry.core.access import Action, Actor
 from modelry.core.draft import Draft, TagsInput, checked_tags
+from modelry.core.errors import Invalid, RegistryError
 from modelry.core.lifecycle import Lifecycle
 from modelry.core.model import File, Model, ModelSummary, Stamp, Version
-from modelry.core.names import check_project
+from modelry.core.names import DEFAULT_PROJECT, check_project, parse_model
 from modelry.core.ports import View
-from modelry.core.registry import Registry
+from modelry.core.registry import PathInput, Registry
 from modelry.core.tracking.model import LoggedModel, Run
 from modelry.core.tracking.tracking import Tracking
-from modelry.core.verbs import describe, enlist, listing, project
+from modelry.core.verbs import describe, enlist, listing, project, register
 from modelry.core.verbs.describe import Wording
 from modelry.core.verbs.enlist import Parts
 from modelry.core.verbs.listing import Leaf, Summary
+from modelry.core.verbs.permit import deny
 
 T = TypeVar("T")
 
@@ -46,6 +49,23 @@ class Service(Registry):
         ref = self._model(name, Action.REGISTER)
         base_ref = self._ref(base, Action.READ) if base else None
         return enlist.enlist(self._world, ref, parts, draft, base_ref, again=again)
+
+    def take(self, name: str, path: PathInput, draft: Draft) -> Version:
+        """Seal a file or folder beside this registry as a new version of a model.
+
+        A label that is taken is a `Conflict`, by the same bytes too.
+        """
+        ref = self._model(name, Action.REGISTER)
+        return register.register(self._world, ref, Path(path), draft, None, None, again=False)
+
+    def refused(self, name: str, refusal: RegistryError) -> None:
+        """Record that a version was not registered, and why; who may not has left a record already."""
+        try:
+            key = parse_model(name).project
+        except Invalid:
+            key = DEFAULT_PROJECT
+        if self._world.actor.may(Action.REGISTER, key, self._world.needs):
+            deny(self._world, key, Action.REGISTER, refusal.message, name)
 
     def reword(self, ref: str, wording: Wording) -> None:
         """Change the description and the tags of a version or a model in one change."""

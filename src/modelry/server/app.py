@@ -20,7 +20,7 @@ from modelry.core.access import NEEDS, ONLY_ADMINS_REGISTER
 from modelry.core.denials import Denials
 from modelry.core.errors import Corrupt, Invalid, NotFound, RegistryError, Unauthenticated
 from modelry.core.verbs.world import World
-from modelry.server.callers import Callers, NoSources, Told
+from modelry.server.callers import Callers, Told
 from modelry.server.desk import Call, Desk
 from modelry.server.dialect import Doors, installed_dialects
 from modelry.server.dialects.native import (
@@ -45,6 +45,7 @@ from modelry.server.rules import refuse_unguarded
 from modelry.server.signin.options import SignIn
 from modelry.server.signin.routes import signin_routes
 from modelry.server.slips import Slips
+from modelry.server.sources import AllowedSources
 from modelry.server.streams import Threads
 from modelry.server.upkeep import Upkeep
 from modelry.settings import ServerSettings
@@ -63,7 +64,8 @@ same request with the same key has one effect.
 def desk_of(world: World, settings: ServerSettings) -> Desk:
     """Prepare what the doors of a server share."""
     needs = ONLY_ADMINS_REGISTER if settings.only_admins_register else NEEDS
-    own = replace(world, sources=NoSources(), needs=needs, denials=Denials(),
+    sources = AllowedSources(settings.source_folders)
+    own = replace(world, sources=sources, needs=needs, denials=Denials(),
                   surroundings=Told("modelry"))  # fmt: skip
     threads = Threads(settings.threads, _MOVING)
     return Desk(own, settings, Callers(own), threads, Slips(own.store))

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from modelry.core.access import Actor
 from modelry.core.accounts import access_stamp, authenticate
-from modelry.core.errors import NotFound, Unauthenticated
+from modelry.core.errors import Unauthenticated
 from modelry.core.events import REGISTRY
 from modelry.core.model import Commit, Environment
-from modelry.core.ports import Source
 from modelry.core.verbs import tokens
 from modelry.core.verbs.permit import deny
 from modelry.core.verbs.world import World
@@ -118,12 +117,3 @@ class Told:
     def environment(self) -> Environment:
         """Answer the environment that the caller told of."""
         return self._environment or _UNKNOWN
-
-
-class NoSources:
-    """A server opens no path that a caller names."""
-
-    def open(self, path: Path) -> Source:
-        """Refuse: nothing is there."""
-        msg = f"{path} is not a place of this server"
-        raise NotFound(msg)

@@ -80,8 +80,13 @@ def register(  # noqa: PLR0913 - the ref, the bytes, what is said of them, who w
     draft: Draft,
     base: Ref | None,
     progress: Progress | None,
+    *,
+    again: bool = True,
 ) -> Version:
-    """Seal the bytes at `path` as a new version of `ref`, or answer the one that they are."""
+    """Seal the bytes at `path` as a new version of `ref`, or answer the one that they are.
+
+    Without `again` bytes that are under the label already are a `Conflict`.
+    """
     source = world.sources.open(path)
     draft = replace(draft, datasets=tuple(_with_digest(world, each) for each in draft.datasets))
     with world.store.read() as view:
@@ -92,7 +97,7 @@ def register(  # noqa: PLR0913 - the ref, the bytes, what is said of them, who w
         )
     for _ in range(_ATTEMPTS):
         with world.blobs.stage(source.files, known.__contains__, progress) as staged:
-            sealed = _seal(world, path, draft, source, staged, base_ref)
+            sealed = _seal(world, path, draft, source, staged, base_ref, again=again)
             staged.publish()
             try:
                 return publish(world, ref, sealed)
@@ -130,6 +135,8 @@ def _seal(  # noqa: PLR0913 - everything about a version comes together here
     source: Source,
     staged: Staged,
     base: str | None,
+    *,
+    again: bool,
 ) -> Sealed:
     files = tuple(sorted(staged.files, key=lambda file: file.path.encode()))
     readable: Sequence[SourceFile] = [_StagedFile(staged, file) for file in files]
@@ -143,6 +150,7 @@ def _seal(  # noqa: PLR0913 - everything about a version comes together here
         commit=world.surroundings.commit(path),
         environment=environment_text(world.surroundings.environment()),
         base=base,
+        again=again,
     )
 
 

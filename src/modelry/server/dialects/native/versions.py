@@ -25,8 +25,8 @@ from modelry.server.dialects.native.bytes import uploaded
 from modelry.server.dialects.native.conditions import version_guard
 from modelry.server.dialects.native.doors import CallOf, door
 from modelry.server.dialects.native.places import model_name, version_ref
-from modelry.server.dialects.native.sources import source_of
 from modelry.server.dialects.native.wording import wording
+from modelry.server.sources import source_of
 
 router = APIRouter()
 TAGS = ("versions",)

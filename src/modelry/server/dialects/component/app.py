@@ -1,0 +1,191 @@
+"""The routes of the component: thin doors to registering, looking up and deploying."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from modelry.core.access import Action
+from modelry.core.documents import iso
+from modelry.core.draft import draft
+from modelry.core.errors import Conflict, Corrupt, Invalid, NotFound, RegistryError
+from modelry.core.model import Version
+from modelry.core.service import Service
+from modelry.server.desk import Call, Desk
+from modelry.server.dialect import Dialect, under
+from modelry.server.dialects.component.refusals import answer, refused
+from modelry.server.rules import RuledRoute
+from modelry.server.sources import register_source
+from modelry.server.strict import StrictRequest
+
+_LOG = logging.getLogger("modelry.server")
+_PATHS = ("/models/register", "/models/version", "/models/deploy")
+Work = Callable[[Service], Response]
+Fields = Mapping[str, str]
+
+
+def component_dialect(desk: Desk) -> Dialect:
+    """Make the dialect."""
+    register, version, deploy = _PATHS
+    routes = [
+        _door(register, "POST", Action.REGISTER, _register, ("name", "version", "path")),
+        _door(version, "POST", Action.REGISTER, _further, ("name", "path"), ("version",)),
+        _door(version, "GET", Action.READ, _look, ("name",), ("version",)),
+        _door(deploy, "POST", Action.DEPLOY, _deploy, ("name", "version"), ("target", "comment")),
+    ]
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _elsewhere})
+    app.router.redirect_slashes = False
+    app.state.desk = desk
+    return Dialect("component", under(*_PATHS), app)
+
+
+def _door(
+    path: str,
+    method: str,
+    rule: Action,
+    work: Callable[[Fields, Any, Call], Work],
+    needed: tuple[str, ...],
+    possible: tuple[str, ...] = (),
+) -> RuledRoute:
+    """Make a route: its query parameters are checked, its work done in a thread as the caller."""
+
+    async def endpoint(request: Request) -> Response:
+        strict = StrictRequest(request.scope, request.receive)
+        call = Call(request.app.state.desk, strict)
+
+        async def done() -> Response:
+            await call.desk.threads.run(call.actor)  # who is not known learns of no parameter
+            fields = _fields(request, needed, possible)
+            body = await strict.json() if await strict.body() else {}
+            return await call(work(fields, body, call))
+
+        return await _safely(done)
+
+    return RuledRoute(path, endpoint, rule, methods=(method,), name=f"{method} {path}")
+
+
+async def _safely(done: Callable[[], Awaitable[Response]]) -> Response:
+    try:
+        return await done()
+    except RegistryError as error:
+        return refused(error)
+    except ClientDisconnect:
+        return Response(status_code=400)  # nobody is there to read it
+    except Exception:  # noqa: BLE001 - a mistake of ours; the log tells what it was
+        _LOG.exception("a request broke")
+        msg = "something broke in the server; its log tells what"
+        return refused(Corrupt(msg))
+
+
+async def _elsewhere(request: Request, error: Exception) -> Response:
+    """Answer what no route takes, in the same shape."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for these
+    desk: Desk = request.app.state.desk
+
+    async def nowhere() -> Response:
+        await desk.threads.run(Call(desk, request).actor)
+        return answer({"detail": error.detail}, error.status_code, error.headers)
+
+    return await _safely(nowhere)
+
+
+def _fields(request: Request, needed: tuple[str, ...], possible: tuple[str, ...]) -> Fields:
+    given = request.query_params.multi_items()
+    fields = dict(given)
+    twice = sorted({name for name, _ in given if [each for each, _ in given].count(name) > 1})
+    unknown = sorted(set(fields) - {*needed, *possible})
+    absent = [name for name in needed if not fields.get(name)]
+    for names, what in ((absent, "is missing"), (unknown, "means nothing here"),
+                        (twice, "stands there more than once")):  # fmt: skip
+        if names:
+            msg = f"the query parameter {names[0]!r} {what}; this takes {', '.join(needed)}"
+            raise Invalid(msg, field=names[0])
+    return fields
+
+
+def _register(fields: Fields, body: Any, call: Call) -> Work:  # noqa: ANN401 - what a caller sent
+    """Register a version; a model that is new comes to be with it (S2.12, S2.17, S2.18)."""
+
+    def change(service: Service) -> Response:
+        _sealed(service, fields, body, call)
+        name, version = fields["name"], fields["version"]
+        return answer({"message": f"Model {name} v{version} registered successfully"})
+
+    return change
+
+
+def _further(fields: Fields, body: Any, call: Call) -> Work:  # noqa: ANN401 - what a caller sent
+    """Register a further version of a model that is there; without a label it gets the next number."""
+
+    def change(service: Service) -> Response:
+        service.model(fields["name"])
+        done = _sealed(service, fields, body, call)
+        message = f"Model {fields['name']} v{done.version} registered successfully"
+        return answer({"message": message, **_told(done)})
+
+    return change
+
+
+def _sealed(service: Service, fields: Fields, body: Any, call: Call) -> Version:  # noqa: ANN401
+    """Register, and record it where that fails: who wanted to, and why it was not done (S2.15)."""
+    name = fields["name"]
+    try:
+        told = draft(version=fields.get("version") or None, metrics=_metrics(body), params=None,
+                     tags=None, datasets=(), description=None, run_id=None)  # fmt: skip
+        allowed = call.desk.settings.external_sources
+        return register_source(service, name, fields["path"], told, allowed)
+    except (Conflict, Invalid, NotFound) as error:
+        service.refused(name, error)
+        raise
+
+
+def _metrics(body: Any) -> Mapping[str, object]:  # noqa: ANN401 - what a caller sent
+    if isinstance(body, dict):
+        return body
+    msg = "the body is the metrics: an object of numbers by name"
+    raise Invalid(msg, field="metrics")
+
+
+def _look(fields: Fields, body: Any, call: Call) -> Work:  # noqa: ANN401 - what a caller sent
+    """Answer a version: the one of this label or number, else production, else the latest."""
+    del body, call
+
+    def read(service: Service) -> Response:
+        version = fields.get("version")
+        ref = f"{fields['name']}:{version}" if version else fields["name"]
+        return answer(_told(service.resolve(ref)))
+
+    return read
+
+
+def _deploy(fields: Fields, body: Any, call: Call) -> Work:  # noqa: ANN401 - what a caller sent
+    """Record that a registered version was brought to a target (S2.4, S2.13)."""
+    del body, call
+
+    def change(service: Service) -> Response:
+        target = fields.get("target") or "production"
+        ref = f"{fields['name']}:{fields['version']}"
+        done = service.deploy(ref, target, comment=fields.get("comment", ""))
+        message = f"Model {fields['name']} v{fields['version']} deployed to {done.target}"
+        return answer(
+            {
+                "message": message, "name": fields["name"], "version": done.version,
+                "target": done.target, "deployed_by": done.actor, "deployed_at": iso(done.at),
+            }
+        )  # fmt: skip
+
+    return change
+
+
+def _told(version: Version) -> dict[str, object]:
+    return {
+        "name": version.full_name, "version": version.version, "number": version.number,
+        "path": version.source, "metrics": dict(version.metrics), "stage": version.stage,
+        "author": version.author, "created_at": iso(version.created), "digest": version.digest,
+    }  # fmt: skip
