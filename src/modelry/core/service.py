@@ -50,13 +50,18 @@ class Service(Registry):
         base_ref = self._ref(base, Action.READ) if base else None
         return enlist.enlist(self._world, ref, parts, draft, base_ref, again=again)
 
-    def take(self, name: str, path: PathInput, draft: Draft) -> Version:
+    def take(
+        self, name: str, path: PathInput, draft: Draft, *, origin: str | None = None
+    ) -> Version:
         """Seal a file or folder beside this registry as a new version of a model.
 
-        A label that is taken is a `Conflict`, by the same bytes too.
+        Its source is called `origin`, else by the whole path. A label that is
+        taken is a `Conflict`, by the same bytes too.
         """
         ref = self._model(name, Action.REGISTER)
-        return register.register(self._world, ref, Path(path), draft, None, None, again=False)
+        return register.register(
+            self._world, ref, Path(path), draft, None, None, again=False, origin=origin
+        )
 
     def refused(self, name: str, refusal: RegistryError) -> None:
         """Record that a version was not registered, and why; who may not has left a record already."""

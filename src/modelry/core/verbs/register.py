@@ -82,10 +82,12 @@ def register(  # noqa: PLR0913 - the ref, the bytes, what is said of them, who w
     progress: Progress | None,
     *,
     again: bool = True,
+    origin: str | None = None,
 ) -> Version:
     """Seal the bytes at `path` as a new version of `ref`, or answer the one that they are.
 
     Without `again` bytes that are under the label already are a `Conflict`.
+    The version's source is called `origin`, else by the whole path.
     """
     source = world.sources.open(path)
     draft = replace(draft, datasets=tuple(_with_digest(world, each) for each in draft.datasets))
@@ -98,6 +100,7 @@ def register(  # noqa: PLR0913 - the ref, the bytes, what is said of them, who w
     for _ in range(_ATTEMPTS):
         with world.blobs.stage(source.files, known.__contains__, progress) as staged:
             sealed = _seal(world, path, draft, source, staged, base_ref, again=again)
+            sealed = sealed if origin is None else replace(sealed, origin=origin)
             staged.publish()
             try:
                 return publish(world, ref, sealed)

@@ -283,9 +283,9 @@ class HeldView:
         """See `View.search`."""
         models = {model.id: model for model in self._state.models.values()}
         living = [
-            (models[key[0]], self._standing(models[key[0]], each) or each)
-            for key, each in self._state.versions.items()
-            if each.deleted is None and (projects is None or each.project in projects)
+            (models[key[0]], each)
+            for key, each in self.standing()
+            if projects is None or each.project in projects
         ]
         return search(living, query, cursor, limit)
 

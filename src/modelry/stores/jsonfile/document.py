@@ -158,7 +158,7 @@ def _offset(text: str, index: int) -> int | None:
         except ValueError:
             return None
         at = _skip(text, at)
-    return at if text[at : at + 1] == "{" else None
+    return None if text[at : at + 1] in {"", "]"} else at
 
 
 def _skip(text: str, at: int) -> int:

@@ -52,10 +52,14 @@ class Hand:
 
     def _by_ref(self, claims: Sequence[Claim]) -> dict[Ref, Claim]:
         found: dict[Ref, Claim] = {}
+        aliases: set[tuple[str, str, str]] = set()
         for claim in claims:
-            if claim.ref in found:
-                raise self._reader.broken(claim.index, f"{claim.ref} stands there twice")
+            named = {(claim.ref.project, claim.ref.name, alias) for alias in claim.aliases}
+            if claim.ref in found or named & aliases:
+                why = "stands there twice" if claim.ref in found else "has the alias of another"
+                raise self._reader.broken(claim.index, f"{claim.ref} {why}")
             found[claim.ref] = claim
+            aliases |= named
             self._guarded(claim, self._known_project)
         return found
 
@@ -220,7 +224,7 @@ def _version(model: Model, claim: Claim, stage: str, now: int) -> Version:
         stage=stage,
         aliases=(),
         digest=digest_of(()),
-        kind="file",
+        kind="folder",
         files=(),
         size=0,
         metrics=claim.said.metrics,

@@ -151,12 +151,10 @@ class JsonStore:
         if data is None:
             data = EMPTY if known.after is None else self._writer.write(known.state)
             found, file = _sha256(data), self._files.write(data) if writing else None
-        after, inode = known.after or found, self._journal.inode()
-        self._known = _Known(
-            known.state, known.end, after, inode, file
-        )  # no look may rely on it yet
+        inode = self._journal.inode()
+        self._known = replace(known, inode=inode, file=file, mark=None)  # nothing to rely on yet
         if found == known.after or (known.after is None and data == EMPTY):
-            self._know(known.state, known.end, after, file)
+            self._know(known.state, known.end, found, file)
         else:
             self._follow(known, data, file, writing=writing)
         return self._known
