@@ -190,6 +190,85 @@ class ServerSettings(Settings):
     )
 
 
+class InferSettings(BaseSettings):
+    """The settings of an inference service; where the registry is, `Settings` say."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MODELRY_INFER_", env_ignore_empty=True, frozen=True, protected_namespaces=()
+    )
+
+    host: str = Field(default="127.0.0.1", description="The address to listen at.")
+    port: int = Field(default=8080, ge=0, le=65535, description="The port; 0 takes a free one.")
+    token: SecretStr | None = Field(
+        default=None,
+        description="The token that callers must send as a bearer; none asks for none.",
+    )
+    poll_seconds: float = Field(
+        default=1.0, ge=0.01, le=3600, description="Seconds between two looks at the registry."
+    )
+    threads: int = Field(
+        default=0, ge=0, le=256, description="Threads that run the model; 0 for one per processor."
+    )
+    in_loop: bool = Field(
+        default=False,
+        description="Whether the model runs in the event loop instead of threads: half the latency "
+        "for models of microseconds, and everybody waits for a slow one.",
+    )
+    model_threads: int = Field(
+        default=1,
+        ge=0,
+        le=256,
+        description="Threads of one run of the model; 0 for what its runtime takes.",
+    )
+    room: int = Field(
+        default=256, ge=1, description="Requests that may be there at once; more are turned away."
+    )
+    max_body: int = Field(
+        default=16 * 1024 * 1024, ge=1024, description="Bytes of the largest request that is read."
+    )
+    idle_seconds: float = Field(
+        default=60, gt=0, description="Seconds without a byte after which a request is given up."
+    )
+    loader: str | None = Field(
+        default=None, description="The loader to use; without one that which takes the format."
+    )
+    allow_code: list[str] = Field(
+        default=[],
+        description="Models whose files may run code when they are loaded (pickle, joblib, MLflow "
+        'folders, TorchScript), by name, as JSON: ["credit-risk"].',
+    )
+    trusted_types: list[str] = Field(
+        default=[],
+        description="Types that a skops file may hold beside those skops trusts, as JSON.",
+    )
+    factory: str | None = Field(
+        default=None,
+        description="The function that makes the torch module which weights belong to: "
+        "package.module:function.",
+    )
+    providers: list[str] = Field(
+        default=["CPUExecutionProvider"],
+        description="Execution providers of onnxruntime, best first, as JSON.",
+    )
+    target: str | None = Field(
+        default=None,
+        description="The name under which each version that is served is recorded as a deployment; "
+        "without one none is.",
+    )
+    open_metrics: bool = Field(
+        default=True, description="Whether /metrics answers without the token."
+    )
+    log: Literal["json", "text", "off"] | None = Field(
+        default=None,
+        description="The form of the log on standard output: json, text or off; "
+        "without it text on a terminal and json elsewhere.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="What is told: debug, info, warning or error."
+    )
+    log_paths: bool = Field(default=False, description="Whether the log names paths.")
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """A setting, its value as JSON has it, and who says so.

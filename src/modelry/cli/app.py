@@ -19,6 +19,7 @@ from modelry.cli.commands import (
     deployments,
     files,
     history,
+    infer,
     log,
     members,
     models,
@@ -66,7 +67,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "backup": archives.backup, "restore": archives.restore, "export": archives.export,
         "import": archives.import_,
     },
-    "Serving": {"serve": serve.serve},
+    "Serving": {"serve": serve.serve, "infer": infer.infer},
     "Coming in": {
         "login": signin.login, "logout": signin.logout, "whoami": signin.whoami,
     },

@@ -5,17 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import socket
-import sys
 import threading
 from collections.abc import Mapping
-from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
-from modelry.core.errors import Unavailable
+from modelry.listening import address_of, listen, over, say
 from modelry.server.app import make_app, telemetry
 from modelry.server.first import first_admin
 from modelry.settings import ServerSettings
@@ -36,8 +33,8 @@ def serve(given: Mapping[str, str]) -> None:
     secret = first_admin(world)
     world.store.close()
     if secret is not None:
-        _say(f"admin token: {secret}")
-        _say("it is shown this once; keep it, or make others with: modelry token create")
+        say(f"admin token: {secret}")
+        say("it is shown this once; keep it, or make others with: modelry token create")
     config = uvicorn.Config(
         "modelry.server.process:app",
         factory=True,
@@ -53,10 +50,10 @@ def serve(given: Mapping[str, str]) -> None:
         h11_max_incomplete_event_size=65_536,
         lifespan="on",
     )
-    listening = _listen(settings)
-    _say(f"modelry is serving at {_address(settings, listening)}")
+    listening = listen(settings.host, settings.port)
+    say(f"modelry is serving at {address_of(settings.host, listening)}")
     if settings.workers == 1:
-        signal.signal(signal.SIGTERM, _over)  # uvicorn raises it again once everything is done
+        signal.signal(signal.SIGTERM, over)  # uvicorn raises it again once everything is done
         uvicorn.Server(config).run(sockets=[listening])
         return
     with shared_metrics(settings.workers):
@@ -85,37 +82,3 @@ def _end_with_supervisor() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=wait, name="modelry-supervisor", daemon=True).start()
-
-
-def _over(number: int, frame: FrameType | None) -> None:
-    """End as asked: that is no failure."""
-    del number, frame
-    sys.exit(0)
-
-
-def _listen(settings: ServerSettings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((settings.host, settings.port))
-    except OSError as error:
-        listening.close()
-        msg = (
-            f"the server cannot listen at {settings.host}:{settings.port} ({error.strerror}); "
-            "choose another --port"
-        )
-        raise Unavailable(msg) from error
-    listening.listen(2048)
-    listening.set_inheritable(True)
-    return listening
-
-
-def _address(settings: ServerSettings, listening: socket.socket) -> str:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{listening.getsockname()[1]}"
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()

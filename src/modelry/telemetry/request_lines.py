@@ -20,7 +20,7 @@ Write = Callable[[str], None]
 _LEVELS = {"debug": 0, "info": 1, "warning": 2, "error": 3}
 _SERVER_ERROR = 500
 _LONGEST = 256
-_QUIET = ("/health/live", "/health/ready", "/metrics")
+_QUIET = ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/metrics")
 
 
 class RequestLines:

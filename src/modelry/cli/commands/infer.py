@@ -1,0 +1,111 @@
+"""The inference service."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelry.cli.completion import complete_ref
+from modelry.cli.session import session
+
+if TYPE_CHECKING:
+    from modelry.settings import InferSettings
+
+
+def infer(  # noqa: PLR0913 - what a service is told
+    ctx: typer.Context,
+    *,
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL[@STAGE]",
+            help="The model; a stage or an alias after @, else production.",
+            autocompletion=complete_ref,
+        ),
+    ],
+    host: Annotated[str | None, typer.Option(help="The address to listen at.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port; 0 takes a free one.")] = None,
+    registry: Annotated[
+        str | None, typer.Option("--registry", metavar="URI", help="The registry; as --uri.")
+    ] = None,
+    poll_seconds: Annotated[
+        float | None, typer.Option("--poll", help="Seconds between two looks at the registry.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads that run the model.")] = None,
+    max_body: Annotated[int | None, typer.Option(help="Bytes of the largest request.")] = None,
+    loader: Annotated[str | None, typer.Option(help="The loader, where several fit.")] = None,
+    allow_code: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODEL", help="A model whose files may run code when loaded."),
+    ] = None,
+    trust_type: Annotated[
+        list[str] | None, typer.Option(metavar="TYPE", help="A type that skops files may hold.")
+    ] = None,
+    factory: Annotated[
+        str | None, typer.Option(metavar="MODULE:FUNCTION", help="Makes the torch module.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Record what is served as deployments to this target.")
+    ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            "--check", metavar="FILE", help="Answer this one request and end; - reads it."
+        ),
+    ] = None,
+) -> None:
+    """Serve what is in production of a model over HTTP, and follow its promotions."""
+    given = {
+        "host": host, "port": port, "poll_seconds": poll_seconds, "threads": threads,
+        "max_body": max_body, "loader": loader, "allow_code": allow_code,
+        "trusted_types": trust_type, "factory": factory, "target": target,
+    }  # fmt: skip
+    name, _, stage = model.partition("@")
+    uri = registry or session(ctx).uri
+    settings = _settings({key: value for key, value in given.items() if value is not None})
+    if check is not None:
+        _check(name, stage or "production", uri, settings, check)
+        return
+    try:
+        from modelry.serving import process
+    except ModuleNotFoundError as error:
+        raise _without(error) from error
+    process.infer(name, stage or "production", uri, settings)
+
+
+def _settings(given: dict[str, object]) -> InferSettings:
+    from pydantic import ValidationError
+
+    from modelry.core.errors import Invalid
+    from modelry.settings import InferSettings
+
+    try:
+        return InferSettings(**given)  # type: ignore[arg-type]  # checked by pydantic
+    except ValidationError as error:
+        first = error.errors()[0]
+        msg = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise Invalid(msg) from error
+
+
+def _check(name: str, stage: str, uri: str | None, settings: InferSettings, request: Path) -> None:
+    """Load the version, answer one request of the protocol on standard output, and end."""
+    try:
+        from modelry.serving import once
+    except ModuleNotFoundError as error:
+        raise _without(error) from error
+    body = sys.stdin.buffer.read() if str(request) == "-" else request.read_bytes()
+    answer = once.answer_once(name, stage, uri, settings, body)
+    sys.stdout.write(json.dumps(answer, indent=2) + "\n")
+
+
+def _without(error: ModuleNotFoundError) -> Exception:
+    from modelry.core.errors import Unsupported
+
+    if str(error.name).startswith("modelry"):
+        return error
+    msg = f"inference needs {error.name}, which is missing here: pip install 'modelry[serving]'"
+    return Unsupported(msg)
