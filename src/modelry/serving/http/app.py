@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
@@ -220,7 +221,7 @@ class InferenceApp:
             more = (b"cache-control", b"no-store")
             return Reply(body, 200, ((b"content-type", media_type.encode()), more))
 
-        return await self._workers.run(read)
+        return await asyncio.to_thread(read)  # models may keep all the workers busy
 
 
 def _inferred(loaded: Loaded, body: bytes, json_length: int | None, began: float) -> Reply:

@@ -10,12 +10,14 @@ from typing import Any
 from modelry.core.errors import Invalid
 from modelry.core.model import Version
 from modelry.serving.datatypes import BYTES, Array, datatype_named
-from modelry.serving.loading import file_of, first_line, format_of
+from modelry.serving.loading import file_of, format_of
 from modelry.serving.refusals import Unfit
 from modelry.serving.runners import UNKNOWN, Choices, Spec
 
 _TENSOR = re.compile(r"tensor\((\w+)\)")
 _NAMES = {"float": "float32", "double": "float64", "string": "string"}
+_NODE = re.compile(r"while running (\w+) node")
+_PLACE = re.compile(r"^/\S+:\d+ ")
 _MEMORY = re.compile(r"bad_alloc|[Ff]ailed to allocate|out of memory")
 
 
@@ -52,7 +54,7 @@ class OnnxRunner:
 
         self._session = session
         self._run = session.run
-        self._refusals = (state.InvalidArgument, state.RuntimeException)
+        self._refusals = (state.InvalidArgument, state.RuntimeException, state.Fail)
         self.inputs = [_spec(each, ref) for each in session.get_inputs()]
         self.outputs = list(_tensors(session.get_outputs()))
         self._texts = [spec.name for spec in self.inputs if spec.datatype == BYTES]
@@ -113,6 +115,9 @@ def _text(name: str, array: Array) -> Array:
 
 
 def _said(error: Exception) -> str:
-    """Answer what onnxruntime says, without its codes and without what lies behind a newline."""
-    text = first_line(error)
-    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
+    """Answer what onnxruntime says: which operator, and why; no places in its own source."""
+    text = " ".join(str(error).split())
+    node = _NODE.search(text)
+    why = _PLACE.sub("", re.split(r"Status Message: | : \d+ : \w+ : ", text)[-1])
+    reason = why.rpartition(" was false. ")[2].strip()[:300]
+    return f"{node[1]}: {reason}" if node else reason
