@@ -11,7 +11,7 @@ _LOG = logging.getLogger("modelry.serving")
 class Alerts(Protocol):
     """Whoever tells people. It never fails its caller."""
 
-    def notify(self, title: str, message: str) -> None:
+    def notify(self, title: str, message: str) -> object:
         """Tell people that something happened."""
         ...
 

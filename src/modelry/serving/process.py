@@ -7,6 +7,7 @@ import signal
 
 import uvicorn
 
+from modelry.infra.alerts import AlertsService
 from modelry.listening import address_of, listen, over, say
 from modelry.serving.http import HttpOptions, asgi_app
 from modelry.serving.runners import Choices
@@ -14,6 +15,9 @@ from modelry.serving.service import InferenceService
 from modelry.settings import InferSettings
 from modelry.telemetry import TelemetrySettings
 from modelry.telemetry.logs import configure
+
+ALERT_URLS = "MODELRY_ALERT_URLS"
+"""Where alerts go, as addresses of Apprise; the log where it is not set."""
 
 GRACE_SECONDS = 30
 """How long a stopping service lets running requests go on."""
@@ -58,6 +62,7 @@ def service_of(
         stage,
         poll_seconds=settings.poll_seconds,
         choices=choices,
+        alerts=AlertsService(app_name="modelry infer") if os.environ.get(ALERT_URLS) else None,
         target=settings.target,
     )
 
