@@ -89,6 +89,10 @@ class Call:
         body = await self.request.body() if self.request.method != "GET" else b""
         return await self.desk.threads.run(lambda: self._run(work, body))
 
+    async def beside(self, work: Callable[[Service], T], body: bytes = b"") -> T:
+        """Do the same where the body is no document; `body` stands for what it was."""
+        return await self.desk.threads.run(lambda: self._run(work, body))
+
     def _run(self, work: Callable[[Service], T], body: bytes) -> T:
         actor = self.actor()
         told = Told(actor.name, self.commit, self.environment)

@@ -7,7 +7,9 @@ while the client is slow or silent, no thread waits for it.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
+from functools import partial
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -41,6 +43,50 @@ async def receive(  # noqa: PLR0913 - from where, to where, and how long to wait
         if writing is not None:
             await asyncio.shield(writing)
     return offset
+
+
+async def receive_whole(
+    request: Request, uploads: Uploads, upload: str, threads: Threads, idle: float
+) -> tuple[str, int]:
+    """Put the whole body of `request` under its digest; answer sha256 and size.
+
+    The blob is kept by `upload` until that is dropped. Of a body that does not
+    come to its end nothing stays. Raises `Invalid` where the client is silent
+    for `idle` seconds.
+    """
+    await threads.move(lambda: uploads.begin(upload))
+    try:
+        sha256, size = await _append_all(request, uploads, upload, threads, idle)
+        await threads.move(lambda: uploads.finish(upload, sha256, size))
+    except BaseException:
+        await asyncio.shield(threads.move(lambda: uploads.drop(upload)))
+        raise
+    return sha256, size
+
+
+async def _append_all(
+    request: Request, uploads: Uploads, upload: str, threads: Threads, idle: float
+) -> tuple[str, int]:
+    state, offset = hashlib.sha256(), 0
+    writing: asyncio.Task[int] | None = None
+    try:
+        async for piece in _pieces(request, idle):
+            if writing is not None:
+                await writing
+            write = partial(_append_hashed, state, uploads, upload, offset, piece)
+            writing = asyncio.create_task(threads.move(write))
+            offset += len(piece)
+    finally:
+        if writing is not None:
+            await asyncio.shield(writing)
+    return state.hexdigest(), offset
+
+
+def _append_hashed(
+    state: hashlib._Hash, uploads: Uploads, upload: str, offset: int, piece: bytes
+) -> int:
+    state.update(piece)
+    return uploads.append(upload, offset, piece)
 
 
 async def _write(threads: Threads, uploads: Uploads, upload: str, offset: int, piece: bytes) -> int:

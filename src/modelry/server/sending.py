@@ -8,10 +8,14 @@ import re
 from typing import BinaryIO
 from urllib.parse import quote
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from modelry.core.errors import Corrupt, Invalid
+from modelry.core.model import File
+from modelry.core.ports import Blobs
+from modelry.server.answers import unchanged
 from modelry.server.streams import Threads
 
 PIECE = 1024 * 1024
@@ -50,6 +54,37 @@ def headers_of(path: str, sha256: str, size: int) -> dict[str, str]:
         "Repr-Digest": f"sha-256=:{digest}:",
         "Cache-Control": "private, max-age=31536000, immutable",
     }
+
+
+async def answer_file(
+    request: Request, file: File, headers: dict[str, str], blobs: Blobs, threads: Threads
+) -> Response:
+    """Answer a file, or the one range of it that is asked for, or that the caller has it.
+
+    `headers` are those of `headers_of`. HEAD answers how long it is.
+    """
+    tag = headers["ETag"]
+    if unchanged(request.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers={"ETag": tag})
+    if request.method == "HEAD":
+        return _headers_alone(headers)
+    asked = request.headers.get("range")
+    if request.headers.get("if-range", tag) != tag:
+        asked = None
+    part = range_of(asked, file.size)
+    blob = await threads.move(lambda: blobs.open(file.sha256))
+    if part is None:
+        return BlobResponse(blob, (0, file.size), 200, headers, threads)
+    start, end = part
+    headers["Content-Length"] = str(end - start)
+    headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
+    return BlobResponse(blob, part, 206, headers, threads)
+
+
+def _headers_alone(headers: dict[str, str]) -> Response:
+    response = Response(media_type="application/octet-stream")
+    response.headers.update(headers)
+    return response
 
 
 class BlobResponse(Response):

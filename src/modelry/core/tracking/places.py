@@ -36,4 +36,4 @@ def parse_place(text: str) -> ArtifactPlace:
 
 def nothing_at(text: str) -> NotFound:
     """Say that no artefact is at a place, in the words for one that is not this caller's."""
-    return NotFound(f"there is no artifact {text!r} here", path=text)
+    return NotFound(f"No such artifact: {text!r}", path=text)

@@ -20,7 +20,7 @@ from modelry.server.dialects.native.doors import REFUSAL, CallOf, door
 from modelry.server.dialects.native.places import version_ref
 from modelry.server.receiving import receive
 from modelry.server.rules import Rule
-from modelry.server.sending import BlobResponse, headers_of, range_of
+from modelry.server.sending import answer_file, headers_of
 from modelry.server.slips import Slip
 
 router = APIRouter()
@@ -59,26 +59,7 @@ async def download_file(
         link = await desk.threads.move(lambda: blobs.link(file.sha256, name, LINK_SECONDS))
         if link is not None:
             return RedirectResponse(link, 307, {"Cache-Control": "no-store"})
-    if request.method == "HEAD":
-        return _headers_alone(headers)
-    asked = request.headers.get("range")
-    if request.headers.get("if-range", tag) != tag:
-        asked = None
-    part = range_of(asked, file.size)
-    blob = await desk.threads.move(lambda: blobs.open(file.sha256))
-    if part is None:
-        return BlobResponse(blob, (0, file.size), 200, headers, desk.threads)
-    start, end = part
-    headers["Content-Length"] = str(end - start)
-    headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
-    return BlobResponse(blob, part, 206, headers, desk.threads)
-
-
-def _headers_alone(headers: dict[str, str]) -> Response:
-    """Answer what HEAD asks for: how long the file is, and none of it."""
-    response = Response(media_type="application/octet-stream")
-    response.headers.update(headers)
-    return response
+    return await answer_file(request, file, headers, blobs, desk.threads)
 
 
 def _file(service: Service, version_id: str, path: str) -> File:
