@@ -126,18 +126,26 @@ class TrackingConformance(TrackingSearchConformance):
 
     def test_a_measurement_tells_which_model_on_which_data(self, store: Store) -> None:
         model = some_logged_model(1)
+        other = some_logged_model(2)
         point = at("auc", 0.5, model=model.id, dataset="d", digest="1")
+        same = replace(point, model=other.id, dataset=None, digest=None)
 
         def change(unit: Unit) -> None:
             written(unit).add_run(some_run(1))
             written(unit).add_logged_model(model)
-            written(unit).add_points(run_id(1), [point, at("auc", 0.6, step=1)])
+            written(unit).add_logged_model(other)
+            written(unit).add_points(run_id(1), [at("auc", 0.5), at("auc", 0.6, step=1)])
+            written(unit).add_points(run_id(1), [point, same])
+            written(unit).add_points(run_id(1), [point])
 
         store.change(change)
         with store.read() as view:
-            assert looked(view).history(run_id(1), "auc", 1) == [point]
+            history = looked(view).history(run_id(1), "auc", 9)
             found = looked(view).logged_model(model.id)
+            beside = looked(view).logged_model(other.id)
+        assert history == [at("auc", 0.5), at("auc", 0.6, step=1)]
         assert found == replace(model, metrics=((run_id(1), point),))
+        assert beside == replace(other, metrics=((run_id(1), same),))
 
     def test_data_sets_and_links_are_kept_once_in_the_order_they_came(self, store: Store) -> None:
         def used(name: str, context: str) -> UsedDataset:

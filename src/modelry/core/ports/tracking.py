@@ -148,7 +148,9 @@ class TrackingLedger(TrackingView, Protocol):
     def add_points(self, run_id: str, points: Sequence[Point]) -> None:
         """Keep measurements. One that is there already (`Point.place`) is passed over.
 
-        `Run.metrics` then holds the newest of each metric, by `newer`.
+        `Run.metrics` then holds the newest of each metric, by `newer`. What
+        was measured of a logged model is kept with the model too; there alone
+        the points tell of which model they are and on which data.
         """
         ...
 

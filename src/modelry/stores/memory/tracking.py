@@ -62,10 +62,10 @@ class MemoryTracking:
     def _measured(self, model: LoggedModel) -> LoggedModel:
         metrics = [
             (run_id, point)
-            for (run_id, _), point in self._tables.points.items()
-            if point.model == model.id
+            for (of, run_id, _), point in self._tables.measured.items()
+            if of == model.id
         ]
-        metrics.sort(key=lambda each: (each[1].key, each[1].timestamp, each[1].step))
+        metrics.sort(key=lambda each: (each[1].key, each[1].timestamp, each[1].step, each[0]))
         return replace(model, metrics=tuple(metrics))
 
     def find_logged_models(self, search: Search) -> Sequence[LoggedModel]:
@@ -206,8 +206,11 @@ class MemoryTracking:
         """See `TrackingLedger.add_points`."""
         run = self._tables.runs[run_id]
         standing = {each.key: each for each in run.metrics}
-        for point in points:
+        for given in points:
+            point = replace(given, model=None, dataset=None, digest=None)
             self._tables.points.setdefault((run_id, point.place), point)
+            if given.model is not None:
+                self._tables.measured.setdefault((given.model, run_id, given.place), given)
             known = standing.get(point.key)
             if known is None or newer(point, known):
                 standing[point.key] = point

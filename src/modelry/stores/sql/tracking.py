@@ -28,6 +28,7 @@ from modelry.stores.sql.tracking_tables import (
     latest,
     links,
     logged_models,
+    measured,
     notes,
     points,
     runs,
@@ -146,9 +147,9 @@ class SqlTrackingView(Look):
         chosen = self._rows(query)
         ids = [row.id for row in chosen]
         told = self._notes(ids)
-        columns = (points.c.run_id, *rows.POINT_COLUMNS)
-        measured = self._by(points, points.c.model, ids, columns,
-                            points.c.key, points.c.timestamp, points.c.step)  # fmt: skip
+        columns = (measured.c.run_id, *rows.MEASURED_COLUMNS)
+        order = (measured.c.key, measured.c.timestamp, measured.c.step, measured.c.run_id)
+        told_of = self._by(measured, measured.c.model, ids, columns, *order)
         return [
             LoggedModel(
                 id=row.id,
@@ -164,7 +165,7 @@ class SqlTrackingView(Look):
                 deleted=row.deleted,
                 params=told[row.id]["param"],
                 tags=told[row.id]["tag"],
-                metrics=tuple((each[0], rows.point(each[1:])) for each in measured[row.id]),
+                metrics=tuple((each[0], rows.point(each[1:])) for each in told_of[row.id]),
             )
             for row in chosen
         ]

@@ -9,7 +9,7 @@ from typing import Any
 from modelry.core.model import File
 from modelry.core.strict_json import dumps
 from modelry.core.tracking.model import Experiment, Link, LoggedModel, Point, Run, UsedDataset
-from modelry.stores.sql.tracking_tables import artifacts, inputs, latest, links, points
+from modelry.stores.sql.tracking_tables import artifacts, inputs, latest, links, measured, points
 
 Row = Any
 
@@ -19,9 +19,12 @@ POINT_COLUMNS = (
     points.c.missing,
     points.c.timestamp,
     points.c.step,
-    points.c.model,
-    points.c.dataset,
-    points.c.digest,
+)
+MEASURED_COLUMNS = (
+    *(measured.c[column.name] for column in POINT_COLUMNS),
+    measured.c.model,
+    measured.c.dataset,
+    measured.c.digest,
 )
 LATEST_COLUMNS = tuple(latest.c[column.name] for column in POINT_COLUMNS)
 INPUT_COLUMNS = (
@@ -38,8 +41,9 @@ FILE_COLUMNS = (artifacts.c.path, artifacts.c.sha256, artifacts.c.size)
 
 
 def point(row: Row) -> Point:
-    """Make a point of a row of `POINT_COLUMNS`."""
-    key, value, missing, timestamp, step, model, dataset, digest = row
+    """Make a point of a row of `POINT_COLUMNS`, or of `MEASURED_COLUMNS`."""
+    key, value, missing, timestamp, step, *more = row
+    model, dataset, digest = more or (None, None, None)
     return Point(
         key=key,
         value=math.nan if missing else float(value),
@@ -52,13 +56,18 @@ def point(row: Row) -> Point:
 
 
 def point_row(run_id: str, point: Point) -> dict[str, object]:
-    """Answer the row that keeps a point."""
+    """Answer the row that keeps a point of a run."""
     key, step, timestamp, value, missing = point.place
     return {
         "run_id": run_id, "key": key, "timestamp": timestamp, "step": step,
-        "missing": int(missing), "value": value, "model": point.model,
-        "dataset": point.dataset, "digest": point.digest,
+        "missing": int(missing), "value": value,
     }  # fmt: skip
+
+
+def measured_row(run_id: str, point: Point) -> dict[str, object]:
+    """Answer the row that keeps what was measured of a logged model."""
+    of_model = {"model": point.model, "dataset": point.dataset, "digest": point.digest}
+    return {**point_row(run_id, point), **of_model}
 
 
 def dataset(row: Row) -> UsedDataset:

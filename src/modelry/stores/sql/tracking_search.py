@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    FromClause,
     Select,
     Table,
     and_,
@@ -28,8 +27,8 @@ from modelry.stores.sql.tracking_tables import (
     inputs,
     latest,
     logged_models,
+    measured,
     notes,
-    points,
     runs,
 )
 
@@ -131,8 +130,8 @@ def _place(ground: Ground, clause: Clause) -> tuple[Table, list[Column]]:
             notes.c.kind == clause.entity,
             notes.c.key == clause.key,
         ]
-    table = points if ground is MODELS else latest
-    owner = points.c.model if ground is MODELS else latest.c.run_id
+    table = measured if ground is MODELS else latest
+    owner = measured.c.model if ground is MODELS else latest.c.run_id
     conditions = [owner == ground.owner]
     if clause.key:
         conditions.append(table.c.key == clause.key)
@@ -144,8 +143,8 @@ def _place(ground: Ground, clause: Clause) -> tuple[Table, list[Column]]:
 
 
 def _on_dataset(name: str, digest: str | None) -> Column:
-    same = points.c.dataset == name
-    return same if digest is None else and_(same, points.c.digest == digest)
+    same = measured.c.dataset == name
+    return same if digest is None else and_(same, measured.c.digest == digest)
 
 
 def _value(table: Table, key: str) -> Column:
@@ -200,12 +199,14 @@ def _metric(ground: Ground, order: Order, column: str) -> Column:
     if ground is not MODELS:
         return select(latest.c[column]).where(
             latest.c.run_id == ground.owner, latest.c.key == order.key).scalar_subquery()  # fmt: skip
-    there: FromClause = points
-    query = select(points.c[column]).select_from(there).where(
-        points.c.model == ground.owner, points.c.key == order.key)  # fmt: skip
+    query = select(measured.c[column]).where(
+        measured.c.model == ground.owner, measured.c.key == order.key)  # fmt: skip
     if order.dataset is not None:
         query = query.where(_on_dataset(*order.dataset))
     last = query.order_by(
-        points.c.timestamp.desc(), points.c.step.desc(), points.c.run_id, points.c.value.desc()
+        measured.c.timestamp.desc(),
+        measured.c.step.desc(),
+        measured.c.run_id,
+        measured.c.value.desc(),
     )
     return last.limit(1).scalar_subquery()

@@ -1,8 +1,8 @@
 """The tables of experiments and runs, beside those of the models.
 
 `owner` is the key of an experiment or the id of a run or a logged model; these
-are told apart by their shapes. Measurements are kept whole in `points`, and
-where each metric stands in `latest`; a NaN, which databases do not compare
+are told apart by their shapes. Measurements are kept whole in `points`, where
+each metric stands in `latest`, and what was measured of logged models in `measured`; a NaN, which databases do not compare
 alike, is a zero with a mark.
 """
 
@@ -91,10 +91,21 @@ points = Table(
     Column("step", BigInteger, primary_key=True),
     Column("missing", SmallInteger, primary_key=True),
     Column("value", Float(53), primary_key=True),
-    Column("model", String(ID)),
+    sqlite_with_rowid=False,
+)
+
+measured = Table(
+    "measured",
+    metadata,
+    Column("model", String(ID), primary_key=True),
+    Column("key", String(NAME), primary_key=True),
+    Column("timestamp", BigInteger, primary_key=True),
+    Column("step", BigInteger, primary_key=True),
+    Column("run_id", String(ID), primary_key=True),
+    Column("missing", SmallInteger, primary_key=True),
+    Column("value", Float(53), primary_key=True),
     Column("dataset", Text),
     Column("digest", Text),
-    Index("points_by_model", "model", "key"),
     sqlite_with_rowid=False,
 )
 
@@ -107,9 +118,6 @@ latest = Table(
     Column("step", BigInteger, nullable=False),
     Column("missing", SmallInteger, nullable=False),
     Column("value", Float(53), nullable=False),
-    Column("model", String(ID)),
-    Column("dataset", Text),
-    Column("digest", Text),
     sqlite_with_rowid=False,
 )
 
@@ -157,6 +165,7 @@ TABLES = (
     logged_models,
     notes,
     points,
+    measured,
     latest,
     inputs,
     links,

@@ -30,6 +30,7 @@ from modelry.stores.sql.tracking_tables import (
     latest,
     links,
     logged_models,
+    measured,
     notes,
     points,
     runs,
@@ -123,6 +124,7 @@ class SqlTrackingUnit(SqlTrackingView):
             if point.key not in best or newer(point, best[point.key]):
                 best[point.key] = point
         self._add(points, (rows.point_row(run_id, each) for each in points_))
+        self._add(measured, (rows.measured_row(run_id, each) for each in points_ if each.model))
         for row in self._rows(_STANDING, run=run_id, keys=list(best)) if best else ():
             known = rows.point(row)
             if not newer(best[known.key], known):

@@ -12,13 +12,29 @@ from starlette.types import Receive, Scope, Send
 
 from modelry.server.desk import Desk
 from modelry.server.dialect import Dialect
-from modelry.server.dialects.mlflow import webhooks
+from modelry.server.dialects.mlflow import (
+    about,
+    artifacts,
+    experiments,
+    logged_models,
+    run_logs,
+    runs,
+    webhooks,
+)
 from modelry.server.dialects.mlflow.doors import BASE, PROJECT, call_of, refused_by
 from modelry.server.dialects.mlflow.places import Place, claims, place_of, project_of
 from modelry.server.dialects.mlflow.refusals import Refusal, nowhere, refused
 from modelry.server.rules import RuledRoute
 
-_ROOMS: Sequence[ModuleType] = (webhooks,)
+_ROOMS: Sequence[ModuleType] = (
+    about,
+    artifacts,
+    experiments,
+    logged_models,
+    run_logs,
+    runs,
+    webhooks,
+)
 """The files with routes: each has a list `routes`."""
 
 

@@ -56,10 +56,12 @@ def _get(asked: Asked) -> Work:
 def _finalize(asked: Asked) -> Work:
     model_id, given = asked.place["model_id"], asked.given.get("status")
     if given is None:
-        raise missing("status")
+        msg = "status"
+        raise missing(msg)
     status = _STATUS.get(str(given)) if isinstance(given, str | int) else None
     if status is None:
-        raise wrong("status", given)
+        msg = "status"
+        raise wrong(msg, given)
 
     def work(service: Service) -> Document:
         changed = service.tracking().finalize_logged_model(model_id, status)
@@ -111,7 +113,8 @@ def _params(asked: Asked) -> Work:
 def _search(asked: Asked) -> Work:
     ids = asked.texts("experiment_ids")
     if not ids:
-        raise missing("experiment_ids")
+        msg = "experiment_ids"
+        raise missing(msg)
     limit = asked.within("max_results", _DEFAULT_FOUND, 1, _MOST_FOUND)
     skip = offset_of(asked.text("page_token"))
     clauses = _on_datasets(parse_filter(asked.text("filter"), MODELS), asked.items("datasets"))

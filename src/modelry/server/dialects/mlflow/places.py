@@ -17,7 +17,8 @@ from modelry.core.names import DEFAULT_PROJECT, check_project
 from modelry.server.dialects.mlflow.refusals import invalid
 
 _PATH = re.compile(
-    r"(?:/projects/(?P<project>[^/]+))?/(?:ajax-)?api(?P<rest>/[23]\.0/mlflow(?:-artifacts)?(?:/.*)?)",
+    r"(?:/projects/(?P<project>[^/]+))?"
+    r"(?:/(?:ajax-)?api(?P<rest>/[23]\.0/mlflow(?:-artifacts)?(?:/.*)?)|(?P<plain>/version|/health))",
     re.DOTALL,
 )
 WORKSPACE = b"x-mlflow-workspace"
@@ -34,7 +35,7 @@ class Place:
 def place_of(path: str) -> Place | None:
     """Read a path; None for one that is not MLflow's."""
     found = _PATH.fullmatch(path)
-    return Place(found["project"], found["rest"]) if found else None
+    return Place(found["project"], found["rest"] or found["plain"]) if found else None
 
 
 def claims(path: str) -> bool:

@@ -35,6 +35,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _MOST = 20_000
+_WORDS: tuple[Op, ...] = ("LIKE", "ILIKE", "IN")
 _NUMBERS: Collection[str] = (">", ">=", "!=", "=", "<", "<=")
 _TEXTS: Collection[str] = ("!=", "=", "LIKE", "ILIKE")
 _NULLS: Collection[str] = ("IS NULL", "IS NOT NULL")
@@ -49,6 +50,9 @@ _ENTITIES: Mapping[str, Entity] = {
 _DATASET_KEYS = ("name", "digest", "context")
 
 
+_TAGS: tuple[Entity, ...] = ("tag",)
+
+
 @dataclass(frozen=True, slots=True)
 class Grammar:
     """What may be asked of one kind of thing: its attributes, their other names, its entities."""
@@ -61,7 +65,7 @@ class Grammar:
 
 
 EXPERIMENTS = Grammar(
-    EXPERIMENT_FIELDS, {}, ("attribute", "tag"), ("tag",), ("experiment_id",)
+    EXPERIMENT_FIELDS, {}, ("attribute", "tag"), _TAGS, ("experiment_id",)
 )  # fmt: skip
 RUNS = Grammar(
     RUN_FIELDS,
@@ -91,12 +95,11 @@ class _Words:
                        for each in _TOKEN.finditer(text)]  # fmt: skip
         self._at = 0
 
-    @property
-    def over(self) -> bool:
+    def ended(self) -> bool:
         return self._at >= len(self._found)
 
     def peek(self) -> tuple[str, str]:
-        return ("end", "") if self.over else self._found[self._at]
+        return ("end", "") if self.ended() else self._found[self._at]
 
     def next(self) -> tuple[str, str]:
         found = self.peek()
@@ -119,12 +122,13 @@ def parse_filter(text: str, grammar: Grammar) -> tuple[Clause, ...]:
     """Read a filter. Raises `Refusal` in MLflow's words."""
     words = _Words(text)
     clauses: list[Clause] = []
-    while not words.over:
+    while not words.ended():
         clauses.append(_clause(words, grammar))
-        if not words.over and not words.take("AND"):
-            raise _ill(words.rest())
-        if words.over and text.rstrip().upper().endswith(" AND"):
-            raise _ill("AND")
+        if words.ended():
+            break
+        rest = words.rest()
+        if not words.take("AND") or words.ended():
+            raise _ill(rest)
     return tuple(clauses)
 
 
@@ -192,9 +196,9 @@ def _op(words: _Words) -> Op:
     if kind == "op":
         words.next()
         return cast("Op", text)
-    for word in ("LIKE", "ILIKE", "IN"):
+    for word in _WORDS:
         if words.take(word):
-            return cast("Op", word)
+            return word
     if words.take("NOT"):
         if words.take("IN"):
             return "NOT IN"

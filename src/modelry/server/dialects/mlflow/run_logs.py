@@ -35,7 +35,8 @@ def _point(asked: Asked, item: Mapping[str, Json], path: str = "") -> Point:
     """Read a measurement; `path` says where it stands."""
     for name in ("key", "value", "timestamp"):
         if item.get(name) is None or item.get(name) == "":
-            raise missing(f"{path}{name}")
+            msg = f"{path}{name}"
+            raise missing(msg)
     part = _part(asked, item)
     return Point(
         key=part.needed("key"),
@@ -137,7 +138,8 @@ def _log_inputs(asked: Asked) -> Work:
 def _dataset(asked: Asked, at: int, item: Mapping[str, Json]) -> UsedDataset:
     given = item.get("dataset")
     if not isinstance(given, dict):
-        raise missing(f"datasets[{at}].dataset")
+        msg = f"datasets[{at}].dataset"
+        raise missing(msg)
     part = _part(asked, cast("Mapping[str, Json]", given))
     return UsedDataset(
         name=part.needed("name"),
@@ -224,7 +226,10 @@ def _history_bulk(asked: Asked) -> Work:
 
 
 def _history_interval(asked: Asked) -> Work:
-    ids, key = _of_runs(asked, "run_ids", "GetMetricHistoryBulkInterval"), asked.needed("metric_key")
+    ids, key = (
+        _of_runs(asked, "run_ids", "GetMetricHistoryBulkInterval"),
+        asked.needed("metric_key"),
+    )
     most = asked.within("max_results", 2500, 1, 2500)
     start, end = asked.whole("start_step", -(2**62)), asked.whole("end_step", 2**62)
     if start > end:

@@ -32,7 +32,8 @@ def run_id_of(asked: Asked) -> str:
     """Answer the run that is meant, by its new name or its old one."""
     run_id = asked.text("run_id") or asked.text("run_uuid")
     if not run_id:
-        raise missing("run_id")
+        msg = "run_id"
+        raise missing(msg)
     return run_id
 
 
@@ -67,7 +68,8 @@ def _status(asked: Asked) -> Status | None:
         return None
     status = _NUMBERED.get(str(given), given) if isinstance(given, str | int) else None
     if status not in STATUSES:
-        raise wrong("status", given)
+        msg = "status"
+        raise wrong(msg, given)
     return cast("Status", status)
 
 

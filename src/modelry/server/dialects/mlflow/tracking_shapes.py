@@ -150,9 +150,7 @@ def model_document(model: LoggedModel) -> Document:
     }  # fmt: skip
 
 
-def files_document(
-    root: str, folder: str, entries: Sequence[tuple[str, int | None]]
-) -> Document:
+def files_document(root: str, folder: str, entries: Sequence[tuple[str, int | None]]) -> Document:
     """Answer what is in a folder of a run or a logged model, by paths from its root."""
     start = f"{folder}/" if folder else ""
     files = [_entry(f"{start}{name}", size) for name, size in entries]

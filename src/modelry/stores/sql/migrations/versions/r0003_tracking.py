@@ -53,7 +53,11 @@ _OF_NOTE: Sequence[tuple[str, Any, bool]] = (
 _OF_POINT: Sequence[tuple[str, Any, bool]] = (
     ("run_id", _text(40), True), ("key", _text(250), True), ("timestamp", BigInteger, True),
     ("step", BigInteger, True), ("missing", SmallInteger, True), ("value", Float(53), True),
-    ("model", _text(40), False), ("dataset", _LONG, False), ("digest", _LONG, False),
+)  # fmt: skip
+_OF_MEASURED: Sequence[tuple[str, Any, bool]] = (
+    ("model", _text(40), True), ("key", _text(250), True), ("timestamp", BigInteger, True),
+    ("step", BigInteger, True), ("run_id", _text(40), True), ("missing", SmallInteger, True),
+    ("value", Float(53), True), ("dataset", _LONG, False), ("digest", _LONG, False),
 )  # fmt: skip
 _OF_INPUT: Sequence[tuple[str, Any, bool]] = (
     ("run_id", _text(40), True), ("name", _text(500), True), ("digest", _text(64), True),
@@ -79,13 +83,14 @@ def upgrade() -> None:
     _make("logged_models", _OF_MODEL, ["id"])
     _make("notes", _OF_NOTE, ["owner", "kind", "key"])
     _make("points", _OF_POINT, ["run_id", "key", "timestamp", "step", "missing", "value"])
+    keys = ["model", "key", "timestamp", "step", "run_id", "missing", "value"]
+    _make("measured", _OF_MEASURED, keys)
     _make("latest", _OF_POINT, ["run_id", "key"])
     _make("inputs", _OF_INPUT, ["run_id", "name", "digest"])
     _make("links", _OF_LINK, ["run_id", "kind", "model", "step"])
     _make("artifacts", _OF_ARTIFACT, ["owner", "path"])
     op.create_index("runs_by_start", "runs", ["experiment", "start", "id"])
     op.create_index("logged_models_by_time", "logged_models", ["experiment", "created", "id"])
-    op.create_index("points_by_model", "points", ["model", "key"])
     op.create_index("artifacts_by_blob", "artifacts", ["sha256", "project"])
     connection = op.get_bind()
     if connection.dialect.name == "sqlite":
