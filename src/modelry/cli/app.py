@@ -27,6 +27,7 @@ from modelry.cli.commands import (
     publishers,
     register,
     removal,
+    run,
     serve,
     signin,
     stages,
@@ -67,6 +68,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "backup": archives.backup, "restore": archives.restore, "export": archives.export,
         "import": archives.import_,
     },
+    "Pipelines": {"run": run.run},
     "Serving": {"serve": serve.serve, "infer": infer.infer},
     "Coming in": {
         "login": signin.login, "logout": signin.logout, "whoami": signin.whoami,

@@ -61,10 +61,15 @@ def compare(
     )
 
 
+def lower_is_better(name: str) -> bool:
+    """Say whether a metric of this name is better when it is lower: a loss, an error, a latency."""
+    return bool(_LOWER_IS_BETTER & set(re.split(r"[^a-z]+", name.lower())))
+
+
 def _downwards(name: str, lower: Collection[str], higher: Collection[str]) -> bool:
     if name in lower or name in higher:
         return name in lower
-    return bool(_LOWER_IS_BETTER & set(re.split(r"[^a-z]+", name.lower())))
+    return lower_is_better(name)
 
 
 def _row(name: str, versions: Sequence[Version], lower_is_better: bool) -> MetricRow:  # noqa: FBT001 - one fact of three
