@@ -156,12 +156,14 @@ def test_what_is_no_label_is_refused(label: str) -> None:
         check_label(label)
 
 
-@pytest.mark.parametrize("key", ["auc", "eval/loss@1", "a b", "mlflow.source.type", "_x", "0:1"])
+@pytest.mark.parametrize(
+    "key", ["auc", "eval/loss@1", "a b", "mlflow.source.type", "_x", "0:1", "é", ".a"]
+)
 def test_keys_of_the_field_are_kept(key: str) -> None:
     assert check_key(key, "metric") == key
 
 
-@pytest.mark.parametrize("key", ["", " a", "a\n", "é", "x" * 251, 3, None, "-a"])
+@pytest.mark.parametrize("key", ["", " a", "a\n", "\N{SNOWMAN}", "x" * 251, 3, None, "-a", 'a"'])
 def test_what_is_no_key_is_refused(key: object) -> None:
     with pytest.raises(Invalid, match="cannot name a metric"):
         check_key(key, "metric")

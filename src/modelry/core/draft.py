@@ -10,7 +10,15 @@ from typing import TypeAlias, TypeVar
 
 from modelry.core.errors import Invalid
 from modelry.core.model import Dataset, Number
-from modelry.core.names import MAX_DESCRIPTION, MAX_TEXT, check_key, check_label, check_text
+from modelry.core.names import (
+    MAX_DESCRIPTION,
+    MAX_TAG,
+    MAX_TAGS,
+    MAX_TEXT,
+    check_key,
+    check_label,
+    check_text,
+)
 from modelry.core.strict_json import MAX_INTEGER, Json, check, dumps
 
 MAX_ITEMS = 1000
@@ -94,7 +102,18 @@ def checked_tags(given: TagsInput) -> dict[str, str]:
         raise Invalid(msg)
     pairs = given if isinstance(given, Mapping) else dict.fromkeys(given, "")
     _few(pairs, "tags")
-    return {check_key(name, "tag"): _tag(name, value) for name, value in pairs.items()}
+    return bounded_tags(
+        {check_key(name, "tag"): _tag(name, value) for name, value in pairs.items()}
+    )
+
+
+def bounded_tags(tags: dict[str, str]) -> dict[str, str]:
+    """Answer all tags of one thing where they are not too much: each change records them all."""
+    size = sum(len(name) + len(value) for name, value in _few(tags, "tags").items())
+    if size > MAX_TAGS:
+        msg = f"the tags have {size} characters in all; at most {MAX_TAGS} are kept"
+        raise Invalid(msg)
+    return tags
 
 
 def _tag(name: str, value: object) -> str:
@@ -102,7 +121,7 @@ def _tag(name: str, value: object) -> str:
         return ""
     if isinstance(value, bool | int | float):
         return dumps(check(value, f"the tag {name}"))
-    return check_text(value, f"the tag {name}")
+    return check_text(value, f"the tag {name}", MAX_TAG)
 
 
 def _dataset(given: DatasetInput) -> Dataset:

@@ -42,6 +42,7 @@ class EventKind(StrEnum):
     MODEL_TAGGED = "model.tagged"
     MODEL_DESCRIBED = "model.described"
     MODEL_DELETED = "model.deleted"
+    MODEL_RENAMED = "model.renamed"
     MODEL_IMPORTED = "model.imported"
     REGISTERED = "version.registered"
     PROMOTED = "version.promoted"
@@ -215,7 +216,10 @@ def relabels(event: Event) -> Iterator[tuple[int, str, str]]:
 def touched(event: Event) -> frozenset[int]:
     """Answer the numbers of all versions that the event changed."""
     numbers = {number for number, _, _ in relabels(event)}
-    numbers.update(cast("list[int]", event.body.get("buried", [])))
+    for fact in ("buried", "emptied"):
+        numbers.update(cast("list[int]", event.body.get(fact, [])))
+    brought = cast("list[dict[str, int]]", event.body.get("versions", []))
+    numbers.update(each["number"] for each in brought)
     return frozenset(numbers | ({event.number} if event.number else set()))
 
 

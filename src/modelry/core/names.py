@@ -7,6 +7,7 @@ letter case. A name never becomes a path on a disk.
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,12 +21,15 @@ MAX_NUMBER = 10**15
 MAX_PATH_BYTES = 1024
 MAX_TEXT = 8000
 MAX_DESCRIPTION = 65_536
+MAX_TAG = 100_000
+MAX_TAGS = 1_000_000
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}", re.ASCII)
 _NUMBER = re.compile(r"[vV]?[0-9]+", re.ASCII)
-_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./@ :-]{0,249}", re.ASCII)
+_KEY = re.compile(r"[\w.][\w./@ :-]{0,249}")
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _V_BEFORE_DIGIT = re.compile(r"v(?=[0-9])")
 _NAME_RULE = (
     "1 to 128 ASCII letters, digits, '.', '_' or '-', beginning with a letter or digit, "
@@ -203,11 +207,16 @@ def check_key(text: object, what: str) -> str:
     """Answer `text` where it may name a metric, a parameter or a tag."""
     if not isinstance(text, str) or not _KEY.fullmatch(text):
         msg = (
-            f"{text!r} cannot name a {what}: use 1 to 250 ASCII letters, digits, spaces or "
-            "'_', '-', '.', '/', '@', ':', beginning with a letter, digit or '_'"
+            f"{text!r} cannot name a {what}: use 1 to 250 letters, digits, spaces or "
+            "'_', '-', '.', '/', '@', ':', beginning with a letter, digit, '_' or '.'"
         )
         raise Invalid(msg, what=what)
     return text
+
+
+def fold(text: str) -> str:
+    """Answer `text` with its ASCII letters in lower case and all else as it is, as SQLite does."""
+    return text.translate(_LOWER)
 
 
 def check_text(text: object, what: str, limit: int = MAX_TEXT) -> str:

@@ -19,6 +19,7 @@ from typing import Literal, TypeAlias
 
 from modelry.core.errors import Invalid
 from modelry.core.model import micros
+from modelry.core.names import MAX_DESCRIPTION
 
 MAX_LENGTH = 4096
 MAX_DEPTH = 32
@@ -126,8 +127,11 @@ def parse(text: str) -> Query:
 
 
 def words(text: str) -> list[str]:
-    """Split text into the words that a search finds: runs of letters and digits, lower case."""
-    return re.findall(r"[^\W_]+", text.casefold())
+    """Split text into the words that a search finds: runs of letters and digits, lower case.
+
+    Of a longer text only the first `MAX_DESCRIPTION` characters are looked at.
+    """
+    return re.findall(r"[^\W_]+", text[:MAX_DESCRIPTION].casefold())
 
 
 class _Parser:

@@ -6,9 +6,9 @@ what the history says cannot come apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from typing import Literal, cast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast
 
 from modelry.core.events import Event, EventKind, Problem, relabels
 from modelry.core.model import Model, Move, Pointer, Version
@@ -32,6 +32,8 @@ def apply(ledger: Fold, model: Model, event: Event) -> Model:
         _move(ledger, model, event, row)
     for number in cast("list[int]", event.body.get("buried", [])):
         ledger.bury(model, number, event.at)
+    for number in cast("list[int]", event.body.get("emptied", [])):
+        ledger.purge(model, number, event.at)
     model = _about_version(ledger, model, event) if event.number else _about_model(model, event)
     model = replace(model, updated=event.at)
     ledger.update_model(model)
@@ -64,9 +66,34 @@ def _about_model(model: Model, event: Event) -> Model:
     if event.kind in {EventKind.MODEL_TAGGED, EventKind.MODEL_DESCRIBED}:
         tags = cast("Mapping[str, str]", body["tags"])
         return replace(model, tags=tags, description=str(body["description"]))
-    if event.kind is EventKind.MODEL_DELETED:
+    if event.kind is EventKind.MODEL_DELETED or "renamed_to" in body:
         return replace(model, deleted=event.at)
-    return model
+    last = max((each.number for each in registrations(event)), default=0)
+    return replace(model, last_number=max(model.last_number, last))
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What an event says of a version that it brought: how it is sealed and how it stood then."""
+
+    number: int
+    sealed: str
+    stage: str
+    tags: Mapping[str, str]
+    description: str
+
+
+def registrations(event: Event) -> Iterator[Registration]:
+    """Answer each version that an event brought: one by registering, all by renaming a model."""
+    body = event.body
+    rows: Sequence[Mapping[str, Any]] = cast("list[dict[str, Any]]", body.get("versions", []))
+    if event.kind is EventKind.REGISTERED:
+        rows = [{**body, "number": event.number}]
+    for row in rows:
+        yield Registration(
+            int(row["number"]), str(row["sealed"]), str(row["stage"]),
+            row["tags"], str(row["description"]),
+        )  # fmt: skip
 
 
 class Replica:
@@ -143,36 +170,36 @@ def compare(view: View, model: Model, events: Iterator[Event]) -> Iterator[Probl
 
 
 def _replay(replica: Replica, stored: Mapping[int, Version], event: Event) -> Iterator[Problem]:
-    if event.kind in {EventKind.MODEL_CREATED, EventKind.REGISTERED} and "model" in event.body:
+    if "model" in event.body:
         born = cast("Mapping[str, object]", event.body["model"])
         replica.model = replace(
             replica.model,
             name=str(born["name"]),
             description=str(born["description"]),
             tags=cast("Mapping[str, str]", born["tags"]),
-            author=event.actor,
-            created=event.at,
+            author=str(born.get("author", event.actor)),
+            created=cast("int", born.get("created", event.at)),
         )
-    if event.kind is EventKind.REGISTERED:
-        version = stored.get(event.number or 0)
-        where = f"{replica.model.full_name}:{event.number}"
+    for each in registrations(event):
+        version = stored.get(each.number)
+        where = f"{replica.model.full_name}:{each.number}"
         if version is None:
             yield Problem(where, "was registered and is gone")
             return
-        if sha256_of(document(version)) != event.body["sealed"]:
+        if sha256_of(document(version)) != each.sealed:
             yield Problem(where, "was edited: its sealed record does not have its hash")
-        replica.versions[version.number] = as_registered(version, event)
+        replica.versions[version.number] = as_registered(version, each)
     apply(replica, replica.model, event)
 
 
-def as_registered(version: Version, event: Event) -> Version:
-    """Answer `version` as it stood right after `event` registered it."""
+def as_registered(version: Version, told: Registration) -> Version:
+    """Answer `version` as it stood right after an event brought it."""
     return replace(
         version,
-        stage=str(event.body["stage"]),
+        stage=told.stage,
         aliases=(),
-        tags=cast("Mapping[str, str]", event.body["tags"]),
-        description=str(event.body["description"]),
+        tags=told.tags,
+        description=told.description,
         deleted=None,
         purged=None,
     )

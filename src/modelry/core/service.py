@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,12 +11,23 @@ from modelry.core.draft import Draft, TagsInput, checked_tags
 from modelry.core.errors import Invalid, RegistryError
 from modelry.core.lifecycle import Lifecycle
 from modelry.core.model import File, Model, ModelSummary, Stamp, Version
-from modelry.core.names import DEFAULT_PROJECT, check_project, parse_model
+from modelry.core.names import DEFAULT_PROJECT, check_project, parse_model, parse_ref
 from modelry.core.ports import View
 from modelry.core.registry import PathInput, Registry
+from modelry.core.selection import FoundVersion, Selection
 from modelry.core.tracking.model import LoggedModel, Run
 from modelry.core.tracking.tracking import Tracking
-from modelry.core.verbs import describe, enlist, listing, project, register
+from modelry.core.verbs import (
+    catalogue,
+    describe,
+    enlist,
+    listing,
+    project,
+    register,
+    remove,
+    rename,
+)
+from modelry.core.verbs.catalogue import Entry, Sheet
 from modelry.core.verbs.describe import Wording
 from modelry.core.verbs.enlist import Parts
 from modelry.core.verbs.listing import Leaf, Summary
@@ -147,6 +158,34 @@ class Service(Registry):
     def identify_version(self, uid: str) -> str:
         """Answer the ref of the version whose opaque id is `uid`. Raises `NotFound`."""
         return str(listing.identify_version(self._world, uid))
+
+    def entry(self, name: str) -> Entry:
+        """Answer a model with the latest version of each of its stages."""
+        return catalogue.entry(self._world, parse_model(name))
+
+    def sheet(self, ref: str) -> Sheet:
+        """Answer a version beside its model. Raises `NotFound`."""
+        return catalogue.sheet(self._world, parse_ref(ref))
+
+    def select_models(self, project_name: str, selection: Selection) -> Sequence[Entry]:
+        """Answer the models of a project that `selection` names, in its order."""
+        return catalogue.select_models(self._world, check_project(project_name), selection)
+
+    def select_versions(
+        self, project_name: str, selection: Selection
+    ) -> tuple[Lifecycle, Sequence[FoundVersion]]:
+        """Answer the versions of a project that `selection` names, and the project's stages."""
+        return catalogue.select_versions(self._world, check_project(project_name), selection)
+
+    def rename(self, name: str, new: str, *, title: str | None = None, comment: str = "") -> Model:
+        """Give a model another name, and perhaps a title; the old one is never given out again."""
+        ref, to = self._model(name, Action.REMOVE), self._model(new, Action.REGISTER)
+        return rename.rename(self._world, ref, to, title or to.name, comment)
+
+    def retire(self, ref: str, *, comment: str = "") -> None:
+        """Delete a version or a model with its aliases; a live one is a `Conflict`."""
+        named = self._ref(ref, Action.REMOVE)
+        remove.delete(self._world, named, comment, unname=True)
 
     def stamps(self, versions: Collection[Version]) -> Mapping[str, Stamp]:
         """Answer by ref when versions last changed, and who approved them."""

@@ -91,6 +91,15 @@ def _model_deleted(event: Event) -> str:
     return f"deleted the model with its {plural(len(buried), 'version')}"
 
 
+def _renamed(event: Event) -> str:
+    body = event.body
+    if "renamed_to" in body:
+        return f"renamed the model to {body['renamed_to']}; nothing more happens here"
+    if "versions" in body:
+        return f"renamed the model, which was {body.get('renamed_from')}"
+    return "brought what its stages named before"
+
+
 def _imported(event: Event) -> str:
     last = cast("list[Json]", event.body.get("up_to", []))
     records = f" and its {plural(last[0], 'record')}" if last and isinstance(last[0], int) else ""
@@ -183,6 +192,7 @@ DEEDS: Mapping[EventKind, Callable[[Event], str]] = {
     EventKind.MODEL_DESCRIBED: _described,
     EventKind.MODEL_DELETED: _model_deleted,
     EventKind.MODEL_IMPORTED: _imported,
+    EventKind.MODEL_RENAMED: _renamed,
     EventKind.REGISTERED: _registered,
     EventKind.PROMOTED: _promoted,
     EventKind.ARCHIVED: _archived,

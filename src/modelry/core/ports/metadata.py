@@ -12,6 +12,7 @@ from modelry.core.model import Model, ModelSummary, Move, Pointer, Stamp, Versio
 from modelry.core.names import Ref
 from modelry.core.ports.tracking import TrackingLedger, TrackingView
 from modelry.core.query import Query
+from modelry.core.selection import FoundModel, FoundVersion, Selection
 from modelry.core.strict_json import Json
 
 T = TypeVar("T")
@@ -174,6 +175,18 @@ class View(Protocol):
 
         Raises `Invalid` for a cursor that is not of this query.
         """
+        ...
+
+    def select_models(self, project: str, selection: Selection) -> Sequence[FoundModel]:
+        """Answer living models of a project that a selection names, in its order."""
+        ...
+
+    def select_versions(self, project: str, selection: Selection) -> Sequence[FoundVersion]:
+        """Answer living versions of a project that a selection names, in its order."""
+        ...
+
+    def changed(self, model: Model, numbers: Sequence[int]) -> Mapping[int, int]:
+        """Answer when versions last changed themselves (see `selection`), and under 0 the model."""
         ...
 
     def environment(self, digest: str) -> str | None:

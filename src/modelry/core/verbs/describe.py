@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from modelry.core.draft import bounded_tags
 from modelry.core.errors import Conflict, NotFound
 from modelry.core.events import EventKind, model_chain, time_after
 from modelry.core.model import Model, Version
@@ -89,7 +90,7 @@ def reword(world: World, ref: Ref, wording: Wording) -> None:
         before = noun.tags if wording.tags is None else wording.tags
         kept = {name: value for name, value in before.items() if name not in wording.remove}
         said = noun.description if wording.description is None else wording.description
-        _write(world, unit, ref, noun, {**kept, **wording.add}, said)
+        _write(world, unit, ref, noun, bounded_tags({**kept, **wording.add}), said)
 
     once.change(world, change)
 

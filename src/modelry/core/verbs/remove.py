@@ -8,12 +8,20 @@ from itertools import islice
 
 from modelry.core.errors import Conflict
 from modelry.core.events import EventKind
-from modelry.core.model import Model, Version
+from modelry.core.model import Model, Pointer, Version
 from modelry.core.names import Ref
 from modelry.core.ports import BlobInfo, Progress, Unit
 from modelry.core.strict_json import Json
 from modelry.core.verbs import once
-from modelry.core.verbs.world import World, exact, living_model, living_version, record
+from modelry.core.verbs.world import (
+    World,
+    exact,
+    lifecycle_of,
+    living_model,
+    living_version,
+    next_seq,
+    record,
+)
 
 GRACE = 3600.0
 """Seconds for which garbage collection leaves a blob alone that nobody names yet."""
@@ -30,37 +38,57 @@ class Collected:
     bytes: int
 
 
-def delete(world: World, ref: Ref, comment: str) -> None:
+def delete(world: World, ref: Ref, comment: str, *, unname: bool = False) -> None:
     """Leave a tombstone in place of a version, or of a whole model.
 
-    Raises `Conflict` where a stage or an alias still names it.
+    Raises `Conflict` where a stage or an alias still names it. With `unname`
+    aliases and pointers of open stages let go of it; that of an exclusive
+    stage does not: what is live stays.
     """
 
     def change(unit: Unit) -> None:
         model = living_model(unit, ref)
         if ref.selector == "none":
-            _delete_model(world, unit, model, comment)
+            living = {each.number for each in unit.every_version(model) if each.deleted is None}
+            _bury(world, unit, model, EventKind.MODEL_DELETED, living, comment, unname=unname)
         else:
-            _delete_version(world, unit, model, living_version(unit, ref), comment)
+            buried = {living_version(unit, ref).number}
+            _bury(world, unit, model, EventKind.DELETED, buried, comment, unname=unname)
 
     once.change(world, change)
 
 
-def _delete_version(world: World, unit: Unit, model: Model, version: Version, comment: str) -> None:
-    _refuse_named(model, unit, {version.number})
-    body: dict[str, Json] = {"buried": [version.number], "comment": comment}
-    record(world, unit, model, EventKind.DELETED, version.number, body)
+def _bury(  # noqa: PLR0913 - what, how, and why
+    world: World,
+    unit: Unit,
+    model: Model,
+    kind: EventKind,
+    numbers: set[int],
+    comment: str,
+    *,
+    unname: bool,
+) -> None:
+    named = [each for each in unit.pointers(model) if each.number in numbers]
+    lifecycle = lifecycle_of(unit, model.project)
+    _refuse_named(model, [
+        each for each in named
+        if not unname or (each.kind == "stage" and lifecycle.stage(each.name).exclusive)
+    ])  # fmt: skip
+    body: dict[str, Json] = {"buried": sorted(numbers), "comment": comment}
+    if named:
+        body["moves"] = [_let_go(unit, model, each, numbers) for each in named]
+    number = next(iter(numbers)) if kind is EventKind.DELETED else None
+    record(world, unit, model, kind, number, body)
 
 
-def _delete_model(world: World, unit: Unit, model: Model, comment: str) -> None:
-    living = [version.number for version in unit.every_version(model) if version.deleted is None]
-    _refuse_named(model, unit, set(living))
-    body: dict[str, Json] = {"buried": living, "comment": comment}
-    record(world, unit, model, EventKind.MODEL_DELETED, None, body)
+def _let_go(unit: Unit, model: Model, pointer: Pointer, numbers: set[int]) -> Json:
+    """Answer the move of a pointer away from what is buried: to who came last into its stage."""
+    staying = unit.members(model, pointer.name) if pointer.kind == "stage" else ()
+    heir = next((number for number in staying if number not in numbers), None)
+    return [pointer.name, pointer.kind, heir, next_seq(unit, model), pointer.entry]
 
 
-def _refuse_named(model: Model, unit: Unit, numbers: set[int]) -> None:
-    names = [each for each in unit.pointers(model) if each.number in numbers]
+def _refuse_named(model: Model, names: Sequence[Pointer]) -> None:
     if names:
         first = names[0]
         msg = (

@@ -19,7 +19,7 @@ from modelry.core.lifecycle import lifecycle_from_json
 from modelry.core.model import Model
 from modelry.core.names import parse_model
 from modelry.core.ports import Progress, Unit, View
-from modelry.core.replay import apply, as_registered
+from modelry.core.replay import Registration, apply, as_registered, registrations
 from modelry.core.sealing import document, sha256_of
 from modelry.core.strict_json import Json
 from modelry.core.verbs.audit import Checkpoint, audit_view
@@ -91,10 +91,10 @@ def _blobs_staged(
 ) -> Iterator[tuple[int, int]]:
     """Bring the archive's blobs in, verified, and hold them until their versions are kept."""
     purged = {
-        (chain, event.number)
+        (chain, number)
         for chain, events in parcel.events.items()
         for event in events
-        if event.kind is EventKind.PURGED
+        for number in _emptied(event)
     }
     needed = {
         file.sha256: file.size
@@ -114,6 +114,12 @@ def _blobs_staged(
             msg = "the archive lacks bytes that its versions name; export it again"
             raise Invalid(msg)
         yield len(found), sum(found.values())
+
+
+def _emptied(event: Event) -> list[int | None]:
+    """Answer the versions that have no bytes any more after an event."""
+    freed = cast("list[int | None]", event.body.get("emptied", []))
+    return [*freed, event.number] if event.kind is EventKind.PURGED else freed
 
 
 def _stage_blob(world: World, member: BlobMember, needed: Mapping[str, int]) -> None:
@@ -193,27 +199,37 @@ def _fold(unit: Unit, parcel: Parcel, chain: str) -> Model:
     events = parcel.events[chain]
     model = unit.add_model(_born(chain, events[0]))
     for event in events:
-        if event.kind is EventKind.REGISTERED:
-            _bring(unit, parcel, model, event)
+        try:
+            brought = list(registrations(event))
+            for told in brought:
+                checked_tags(told.tags)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise _senseless(event, error) from error
+        for told in brought:
+            _bring(unit, parcel, model, event, told)
         try:
             checked_tags(cast("Mapping[str, object]", event.body.get("tags", {})))
             unit.append(event)
             model = apply(unit, model, event)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            msg = f"the record {chain}#{event.seq} of the archive makes no sense ({error!r})"
-            raise Invalid(msg, model=chain) from error
+            raise _senseless(event, error) from error
     _refuse_dangling(unit, model)
     return model
 
 
-def _bring(unit: Unit, parcel: Parcel, model: Model, event: Event) -> None:
-    """Keep the version that `event` registered, where its seal is whole."""
-    version = parcel.versions.get(event.chain, {}).get(event.number or 0)
-    if version is None or sha256_of(document(version)) != event.body.get("sealed"):
-        msg = f"the archive lacks version {event.number} of {event.chain} as it was sealed"
-        raise Invalid(msg, model=event.chain, number=event.number)
+def _senseless(event: Event, error: Exception) -> Invalid:
+    msg = f"the record {event.chain}#{event.seq} of the archive makes no sense ({error!r})"
+    return Invalid(msg, model=event.chain)
+
+
+def _bring(unit: Unit, parcel: Parcel, model: Model, event: Event, told: Registration) -> None:
+    """Keep a version that `event` brought, where its seal is whole."""
+    version = parcel.versions.get(event.chain, {}).get(told.number)
+    if version is None or sha256_of(document(version)) != told.sealed:
+        msg = f"the archive lacks version {told.number} of {event.chain} as it was sealed"
+        raise Invalid(msg, model=event.chain, number=told.number)
     unit.add_environment(version.environment, parcel.environments.get(version.environment, ""))
-    unit.add_version(model, as_registered(version, event))
+    unit.add_version(model, as_registered(version, told))
 
 
 def _born(chain: str, first: Event) -> Model:
@@ -227,7 +243,11 @@ def _born(chain: str, first: Event) -> Model:
         msg = f"the history of {chain} is that of {ref.name}"
         raise Invalid(msg, model=chain)
     tags = cast("Mapping[str, str]", born.get("tags") or {})
-    model = new_model(ref, first.actor, first.at)
+    author, created = born.get("author", first.actor), born.get("created", first.at)
+    if not isinstance(author, str) or not isinstance(created, int):
+        msg = f"the history of {chain} does not say who made it, or when"
+        raise Invalid(msg, model=chain)
+    model = new_model(ref, author, created)
     return replace(model, description=str(born.get("description", "")), tags=tags)
 
 

@@ -5,27 +5,19 @@ from __future__ import annotations
 import base64
 import binascii
 import operator
-import string
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from modelry.core.errors import Invalid
 from modelry.core.model import Model, Version
-from modelry.core.names import label_key
+from modelry.core.names import fold, label_key
 from modelry.core.query import Both, Condition, Either, Negation, Node, Query, Value, Word, words
 from modelry.core.strict_json import Json, dumps, loads
-
-_ASCII = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 Place = tuple[object, ...]
 _ORDERED: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
-
-
-def fold(text: str) -> str:
-    """Answer `text` with its ASCII letters in lower case and all else as it is."""
-    return text.translate(_ASCII)
 
 
 def search(

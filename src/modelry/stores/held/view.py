@@ -18,11 +18,20 @@ from modelry.core.events import (
 )
 from modelry.core.lifecycle import Lifecycle
 from modelry.core.model import Model, ModelSummary, Move, Pointer, Stamp, Version
-from modelry.core.names import Ref
+from modelry.core.names import Ref, fold
 from modelry.core.ports import TrackingLedger
 from modelry.core.query import Query
+from modelry.core.selection import (
+    CHANGES_OF_MODEL,
+    CHANGES_OF_VERSION,
+    FoundModel,
+    FoundVersion,
+    Selection,
+    title_of,
+)
 from modelry.core.strict_json import Json
-from modelry.stores.held.search import fold, search
+from modelry.stores.held.search import search
+from modelry.stores.held.selecting import select_models, select_versions
 from modelry.stores.held.state import State
 
 
@@ -288,6 +297,38 @@ class HeldView:
             if projects is None or each.project in projects
         ]
         return search(living, query, cursor, limit)
+
+    def select_models(self, project: str, selection: Selection) -> Sequence[FoundModel]:
+        """See `View.select_models`."""
+        found = [
+            FoundModel(model, self.changed(model, ())[0])
+            for model in self._living_models({project})
+        ]
+        return select_models(found, selection)
+
+    def select_versions(self, project: str, selection: Selection) -> Sequence[FoundVersion]:
+        """See `View.select_versions`."""
+        found: list[FoundVersion] = []
+        for model in self._living_models({project}):
+            living = self._living(model)
+            changed = self.changed(model, [each.number for each in living])
+            found += [
+                FoundVersion(
+                    self._standing(model, each) or each, title_of(model), changed[each.number]
+                )
+                for each in living
+            ]
+        return select_versions(found, selection)
+
+    def changed(self, model: Model, numbers: Sequence[int]) -> Mapping[int, int]:
+        """See `View.changed`."""
+        found = dict.fromkeys([0, *numbers], model.created)
+        for event in self.every_event(model_chain(model.project, model.name)):
+            if event.kind in CHANGES_OF_MODEL:
+                found[0] = event.at
+            if event.kind in CHANGES_OF_VERSION:
+                found.update(dict.fromkeys(touched(event).intersection(numbers), event.at))
+        return found
 
     def environment(self, digest: str) -> str | None:
         """See `View.environment`."""

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, func, literal, not_, or_, select
 
+from modelry.core.names import fold
 from modelry.core.query import Both, Condition, Either, Negation, Node, Value, Word
 from modelry.stores.sql.apart import apart
-from modelry.stores.sql.folding import fold
 from modelry.stores.sql.tables import (
     MAX_WORD,
     START,

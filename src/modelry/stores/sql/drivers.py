@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, literal, select, union_all
 
+from modelry.core.names import fold
 from modelry.core.query import Both, Condition, Either, Negation, Node, Value, Word
 from modelry.stores.sql import conditions
-from modelry.stores.sql.folding import fold
 from modelry.stores.sql.tables import (
     attributes,
     metrics,

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, bindparam, func, literal, select, tuple_
 
 from modelry.core.model import Model, ModelSummary, Pointer, Version
+from modelry.core.names import fold
 from modelry.stores.sql import rows
-from modelry.stores.sql.folding import fold
 from modelry.stores.sql.look import Look
 from modelry.stores.sql.tables import counts, models, pointers, versions
 

@@ -18,6 +18,7 @@ from modelry.stores.sql.kept import KeptLook
 from modelry.stores.sql.listing import ListingLook
 from modelry.stores.sql.log import LogLook
 from modelry.stores.sql.search import search
+from modelry.stores.sql.selecting import SelectionLook
 from modelry.stores.sql.tables import (
     environments,
     holdings,
@@ -107,7 +108,7 @@ def version_parameters(ref: Ref) -> dict[str, str | int]:
     return given
 
 
-class SqlView(ListingLook, LogLook, KeptLook):
+class SqlView(ListingLook, SelectionLook, LogLook, KeptLook):
     """The `View` port over one connection."""
 
     def lifecycle(self, project: str) -> Lifecycle | None:

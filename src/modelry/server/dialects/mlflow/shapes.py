@@ -1,0 +1,74 @@
+"""Models and versions as MLflow shows them: empty lists are left out, versions are text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from modelry.core.lifecycle import Lifecycle
+from modelry.core.model import Version
+from modelry.core.selection import title_of
+from modelry.core.verbs.catalogue import Entry, Sheet
+from modelry.server.dialects.mlflow import stages
+from modelry.server.dialects.mlflow.names import MODEL_ID, OWN, RUN_LINK
+
+Shape = dict[str, Any]
+
+
+def model_shape(entry: Entry) -> Shape:
+    """Answer a registered model."""
+    model, title = entry.model, title_of(entry.model)
+    shape: Shape = {
+        "name": title,
+        "creation_timestamp": _millis(model.created),
+        "last_updated_timestamp": _millis(entry.changed[0]),
+        "user_id": model.author,
+    }
+    if model.description:
+        shape["description"] = model.description
+    latest = [version_shape(entry.lifecycle, title, each, entry.changed[each.number], listed=True)
+              for each in entry.latest]  # fmt: skip
+    aliases = [{"alias": each.name, "version": str(each.number)} for each in entry.aliases]
+    _add(shape, latest_versions=latest, tags=tags_shape(model.tags), aliases=aliases)
+    return shape
+
+
+def sheet_shape(sheet: Sheet) -> Shape:
+    """Answer a version that was looked up beside its model."""
+    return version_shape(sheet.lifecycle, title_of(sheet.model), sheet.version, sheet.changed)
+
+
+def version_shape(
+    lifecycle: Lifecycle, title: str, version: Version, changed: int, *, listed: bool = False
+) -> Shape:
+    """Answer a version; one that is `listed` in its model says no aliases, which stand there."""
+    shape: Shape = {
+        "name": title,
+        "version": str(version.number),
+        "creation_timestamp": _millis(version.created),
+        "last_updated_timestamp": _millis(changed),
+        "user_id": version.author,
+        "current_stage": stages.shown(lifecycle, version.stage),
+        "description": version.description,
+        "source": version.source,
+        "run_id": version.run_id or "",
+        "status": "READY",
+        "run_link": version.tags.get(RUN_LINK, ""),
+    }
+    _add(shape, tags=tags_shape(version.tags), aliases=[] if listed else list(version.aliases))
+    if model_id := version.tags.get(MODEL_ID):
+        shape["model_id"] = model_id
+    return shape
+
+
+def tags_shape(tags: Mapping[str, str]) -> list[Shape]:
+    """Answer tags as a list, without those that are fields here."""
+    return [{"key": key, "value": value} for key, value in tags.items() if not key.startswith(OWN)]
+
+
+def _add(shape: Shape, **lists: Sequence[object]) -> None:
+    shape.update({name: each for name, each in lists.items() if each})
+
+
+def _millis(micros: int) -> int:
+    return micros // 1000
