@@ -133,6 +133,11 @@ class ServerSettings(Settings):
         description="Folders of the server from which a request may name models by their path: "
         '["/srv/models"]; the bytes are copied in.',
     )
+    mlflow_sources: list[str] = Field(
+        default=["s3", "gs", "wasbs", "abfss", "hdfs", "dbfs", "runs", "models"],
+        description="Schemes of sources that an MLflow client may name without their bytes, as "
+        "JSON; they are recorded and never opened, and such versions are unsealed.",
+    )
     only_admins_register: bool = Field(
         default=False, description="Whether registering takes the role admin."
     )

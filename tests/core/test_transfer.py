@@ -320,7 +320,18 @@ def fact(key: str, value: object, *, seq: int = 1) -> Callable[[dict[str, Any]],
     return change
 
 
+def born(key: str, value: object) -> Callable[[dict[str, Any]], None]:
+    def change(record: dict[str, Any]) -> None:
+        if record.get("chain") == "default/m" and record["seq"] == 1:
+            record["body"]["model"][key] = value
+
+    return change
+
+
 FORGERIES: dict[str, Callable[[dict[str, Any]], None]] = {
+    "versions that are none": body("versions", 7),
+    "a maker that is none": born("author", 7),
+    "a beginning that is no time": born("created", "now"),
     "an actor that clears the screen": fact("actor", "\x1b[2J"),
     "a comment that reads backwards": body("comment", "a\u202eb"),
     "a key that hides": body("\x07", 1),

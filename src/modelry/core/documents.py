@@ -75,6 +75,7 @@ def version_document(version: Version) -> Document:
         "description": version.description,
         "findings": None if found is None else findings_to_json(found),
         "source": version.source,
+        "sealed": version.sealed,
         "run_id": version.run_id,
         "base": version.base,
         "commit": None if commit is None else {

@@ -163,6 +163,11 @@ class Version:
         return uid(self.project, self.name, self.number)
 
     @property
+    def sealed(self) -> bool:
+        """Whether the registry holds all there is of it: no bytes are elsewhere, named alone."""
+        return bool(self.files) or ":" not in self.source
+
+    @property
     def model_uri(self) -> str:
         """The name that MLflow's tools also understand: `models:/name/number`."""
         return f"models:/{self.full_name}/{self.number}"

@@ -159,6 +159,10 @@ class Service(Registry):
         """Answer the ref of the version whose opaque id is `uid`. Raises `NotFound`."""
         return str(listing.identify_version(self._world, uid))
 
+    def known(self, name: str) -> Model:
+        """Answer a model alone. Raises `NotFound`."""
+        return catalogue.known(self._world, parse_model(name))
+
     def entry(self, name: str) -> Entry:
         """Answer a model with the latest version of each of its stages."""
         return catalogue.entry(self._world, parse_model(name))

@@ -26,11 +26,12 @@ from modelry.core.query import parse
 from modelry.core.sealing import document
 from modelry.testing.examples import happen, keep, some_model, some_version
 from modelry.testing.searches import SearchConformance
+from modelry.testing.selections import SelectionConformance
 from modelry.testing.stores_lists import ListConformance
 from modelry.testing.stores_log import LogConformance
 
 
-class StoreConformance(SearchConformance, ListConformance, LogConformance):
+class StoreConformance(SearchConformance, ListConformance, LogConformance, SelectionConformance):
     """Each test is a promise of `modelry.core.ports`, in a sentence."""
 
     @pytest.fixture

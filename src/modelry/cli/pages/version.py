@@ -75,7 +75,7 @@ def _origin(
         ("Python", python),
         ("Base", version.base or ""),
         ("Run", version.run_id or ""),
-        ("Source", version.source),
+        ("Source", version.source if version.sealed else f"{version.source} (not sealed)"),
     ]
 
 

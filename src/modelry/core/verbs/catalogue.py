@@ -36,6 +36,13 @@ class Sheet:
     changed: int
 
 
+def known(world: World, ref: Ref) -> Model:
+    """Answer a living model that the actor may read. Raises `NotFound`."""
+    permit(world, Action.READ, ref.project, str(ref))
+    with world.store.read() as view:
+        return living_model(view, ref)
+
+
 def entry(world: World, ref: Ref) -> Entry:
     """Answer a model with the highest number of each of its stages."""
     permit(world, Action.READ, ref.project, str(ref))

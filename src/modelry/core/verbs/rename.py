@@ -67,7 +67,9 @@ def _rename(  # noqa: PLR0913 - both names, and what is said
     pointers = unit.pointers(old)
     stacks = {each.name: _stack(unit, old, each) for each in pointers}
     last = unit.head(model_chain(old.project, old.name))
-    _end(world, unit, old, everything, pointers, {"renamed_to": new.name, "comment": comment})
+    clock = world.clock.now()
+    said: dict[str, Json] = {"renamed_to": new.name, "comment": comment}
+    _end(world, unit, old, everything, pointers, said, clock)
     born = replace(new_model(new, old.author, old.created), description=old.description,
                    tags=tags)  # fmt: skip
     model = unit.add_model(born)
@@ -80,7 +82,7 @@ def _rename(  # noqa: PLR0913 - both names, and what is said
             _arrival(old, last, model, moved, comment) if step == 0 else {"renamed_from": old.name}
         )
         body = {**body, "moves": _moves(unit, model, stacks, pointers, depth - step)}
-        record(world, unit, model, EventKind.MODEL_RENAMED, None, body)
+        record(world, unit, model, EventKind.MODEL_RENAMED, None, body, clock)
         model = living_model(unit, new)
     return model
 
@@ -92,6 +94,7 @@ def _end(  # noqa: PLR0913 - the model, all that it has, and what is said
     everything: Sequence[Version],
     pointers: Sequence[Pointer],
     said: Mapping[str, Json],
+    clock: int,
 ) -> None:
     """Bury everything under the old name; the bytes go along, so nothing is held for it."""
     seq = next_seq(unit, old)
@@ -99,7 +102,7 @@ def _end(  # noqa: PLR0913 - the model, all that it has, and what is said
     buried: list[Json] = [each.number for each in everything if each.deleted is None]
     emptied: list[Json] = [each.number for each in everything if each.purged is None]
     body: dict[str, Json] = {**said, "moves": moves, "buried": buried, "emptied": emptied}
-    record(world, unit, old, EventKind.MODEL_RENAMED, None, body)
+    record(world, unit, old, EventKind.MODEL_RENAMED, None, body, clock)
 
 
 def _under(model: Model, version: Version) -> Version:

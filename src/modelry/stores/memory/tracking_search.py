@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+from modelry.core.names import fold
 from modelry.core.tracking.model import Experiment, LoggedModel, Point, Run
 from modelry.core.tracking.search import Clause, Order, Search, Value
-from modelry.stores.held.search import fold
 
 Noun = Experiment | Run | LoggedModel
 N = TypeVar("N", Experiment, Run, LoggedModel)

@@ -20,8 +20,8 @@ from sqlalchemy import (
     select,
 )
 
+from modelry.core.names import fold
 from modelry.core.tracking.search import Clause, Order, Search
-from modelry.stores.sql.folding import fold
 from modelry.stores.sql.tracking_tables import (
     experiments,
     inputs,

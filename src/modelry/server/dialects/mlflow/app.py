@@ -10,23 +10,32 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from modelry.core.names import DEFAULT_PROJECT
 from modelry.server.desk import Desk
 from modelry.server.dialect import Dialect
 from modelry.server.dialects.mlflow import (
     about,
+    aliases,
     artifacts,
     experiments,
     logged_models,
+    models,
     run_logs,
     runs,
+    sealed,
+    versions,
     webhooks,
 )
 from modelry.server.dialects.mlflow.doors import BASE, PROJECT, call_of, refused_by
-from modelry.server.dialects.mlflow.places import Place, claims, place_of, project_of
+from modelry.server.dialects.mlflow.places import claims, place_of, project_of
 from modelry.server.dialects.mlflow.refusals import Refusal, nowhere, refused
 from modelry.server.rules import RuledRoute
 
 _ROOMS: Sequence[ModuleType] = (
+    models,
+    versions,
+    aliases,
+    sealed,
     about,
     artifacts,
     experiments,
@@ -63,7 +72,7 @@ class _App(Starlette):
             await refused(refusal)(scope, receive, send)
             return
         scope["state"][PROJECT] = project
-        scope["state"][BASE] = f"{self._root(scope)}{_prefix(place)}"
+        scope["state"][BASE] = f"{self._root(scope)}{_prefix(project)}"
         inner = {**scope, "path": place.rest, "raw_path": place.rest.encode("utf-8", "replace")}
         await super().__call__(inner, receive, send)
         scope["state"].setdefault("route", getattr(inner.get("route"), "path", None))
@@ -76,8 +85,8 @@ class _App(Starlette):
         return f"{scope['scheme']}://{host.decode('latin-1')}"
 
 
-def _prefix(place: Place) -> str:
-    return f"/projects/{place.project}" if place.project else ""
+def _prefix(project: str) -> str:
+    return "" if project == DEFAULT_PROJECT else f"/projects/{project}"
 
 
 async def _nowhere(request: Request, error: Exception) -> Response:

@@ -37,13 +37,15 @@ class Asked:
     """The parameters of one request. What is not known here is ignored, as MLflow does.
 
     `project` is whose request it is, `place` what the path itself names,
-    `base` the address under which the caller reached this server's project.
+    `base` the address under which the caller reached this server's project,
+    `external` the schemes of sources that need not be held here.
     """
 
     project: str
     given: Mapping[str, Json]
     place: Mapping[str, str] = field(default_factory=dict)
     base: str = ""
+    external: frozenset[str] = frozenset()
 
     def needed(self, name: str) -> str:
         """Answer a text that has to be there and not empty."""
@@ -59,8 +61,10 @@ class Asked:
     def maybe(self, name: str) -> str | None:
         """Answer a text, None where none was given: an empty one is one."""
         value = self._single(name)
-        if value is None or isinstance(value, str):
-            return value
+        if isinstance(value, str):
+            return shown(name, value)
+        if value is None:
+            return None
         raise wrong(name, value)
 
     def there(self, name: str) -> None:
@@ -114,10 +118,10 @@ class Asked:
         if value is None:
             return ()
         if isinstance(value, str) and self._queried:
-            return (value,)
+            return (shown(name, value),)
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
             raise wrong(name, value)
-        return tuple(value)
+        return tuple(shown(name, str(each)) for each in value)
 
     def items(self, name: str) -> Sequence[Mapping[str, Json]]:
         """Answer a list of objects, empty where there is none."""
@@ -141,6 +145,13 @@ class Asked:
         if self._queried and isinstance(value, list):
             return cast("Json", value[-1])
         return value
+
+
+def shown(name: str, text: str) -> str:
+    """Answer a text without NUL, which no database keeps."""
+    if "\0" in text:
+        raise wrong(name, text, " It holds a character that cannot be kept.")
+    return text
 
 
 class _Query(dict[str, Json]):
@@ -184,7 +195,7 @@ def _pair(name: str, at: int, item: Mapping[str, Json]) -> tuple[str, str]:
     if value is not None and not isinstance(value, str):
         where = f"{name}[{at}].value"
         raise wrong(where, value)
-    return key, value or ""
+    return shown(where, key), shown(f"{name}[{at}].value", value or "")
 
 
 async def given_in(request: Request) -> Mapping[str, Json]:

@@ -111,7 +111,9 @@ def raw_door(method: str, path: str, answer: Answer, rule: Action | Rule = Rule.
 async def asked_in(call: MlflowCall) -> Asked:
     """Read what a request asks. Raises `Refusal` and `Invalid`."""
     request = call.request
-    return Asked(call.project, await given_in(request), dict(request.path_params), call.base)
+    place = {name: str(value) for name, value in request.path_params.items()}
+    external = frozenset(call.desk.settings.mlflow_sources)
+    return Asked(call.project, await given_in(request), place, call.base, external)
 
 
 async def answered(call: MlflowCall, work: Work) -> Response:

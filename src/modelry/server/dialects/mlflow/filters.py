@@ -151,14 +151,12 @@ def _subject(name: str) -> tuple[str, str]:
     """Answer whether a key names a tag or an attribute, and which."""
     entity, dot, key = name.partition(".")
     if name[:1] in {"`", '"'} or not dot:
-        return "attribute", name.strip("`\"")
+        return "attribute", name.strip('`"')
     if entity in {"tag", "tags"}:
-        return "tag", key.strip("`\"")
+        return "tag", key.strip('`"')
     if entity == "attribute":
-        return "attribute", key.strip("`\"")
-    msg = (
-        f"Invalid entity type '{entity}'. Valid entity types are ('attribute', 'tag', 'tags')"
-    )
+        return "attribute", key.strip('`"')
+    msg = f"Invalid entity type '{entity}'. Valid entity types are ('attribute', 'tag', 'tags')"
     raise invalid(msg)
 
 
@@ -246,7 +244,7 @@ def _sort(grammar: _Grammar, clause: str) -> Sort:
     if way not in {"asc", "desc"}:
         msg = f"Invalid ordering key in order_by clause '{clause[:100]}'."
         raise invalid(msg)
-    key = found["key"].strip("`\"").removeprefix("attribute.")
+    key = found["key"].strip('`"').removeprefix("attribute.")
     if key not in grammar.orders:
         valid = "{" + ", ".join(repr(each) for each in grammar.orders) + "}"
         msg = f"Invalid order by key '{key}' specified. Valid keys are '{valid}'"

@@ -27,9 +27,7 @@ _RESERVED_ALIAS = re.compile(r"[vV]\d+")
 _KEY = re.compile(r"[/\w.\- :]*")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,40}", re.ASCII)
 _MOST = 2**62
-_BAD_ALIAS = (
-    "Names may only contain alphanumerics, underscores (_), and dashes (-)."
-)
+_BAD_ALIAS = "Names may only contain alphanumerics, underscores (_), and dashes (-)."
 _BAD_KEY = (
     "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), "
     "colon(:) and slashes (/)."
@@ -44,13 +42,7 @@ def name_in(asked: Asked, field: str = "name") -> str:
     if "/" in name or ":" in name:
         msg = f"Invalid model name '{name}'. Names cannot contain '/' or ':'."
         raise invalid(msg)
-    if _not_a_path(name):
-        raise wrong("name", name, "Names may be treated as files in certain cases, and must not "
-                    f"resolve to other names when treated as such. This name would resolve to "
-                    f"'{posixpath.normpath(name)}'")  # fmt: skip
-    if len(name) > _MAX_NAME:
-        raise too_long("name", _MAX_NAME)
-    return name
+    return limited(field, _plain_path(field, name), _MAX_NAME)
 
 
 def ref_of(asked: Asked, name: str, selector: str = "") -> str:
@@ -78,9 +70,7 @@ def alias_in(asked: Asked) -> str:
     if not _ALIAS.fullmatch(alias):
         msg = f"Invalid alias name: '{alias}'. {_BAD_ALIAS}"
         raise invalid(msg)
-    if len(alias) > _MAX_ALIAS:
-        raise too_long("Registered model alias name", _MAX_ALIAS)
-    return alias
+    return limited("Registered model alias name", alias, _MAX_ALIAS)
 
 
 def free_alias(alias: str) -> str:
@@ -101,25 +91,18 @@ def key_in(asked: Asked) -> str:
 
 def checked_key(key: str) -> str:
     """Answer a key of a tag as MLflow takes them; those of ours are not to be set."""
+    field = "key"
     if not _KEY.fullmatch(key):
-        raise wrong("key", key, _BAD_KEY)
-    if _not_a_path(key):
-        raise wrong("key", key, "Names may be treated as files in certain cases, and must not "
-                    f"resolve to other names when treated as such. This name would resolve to "
-                    f"'{posixpath.normpath(key)}'")  # fmt: skip
-    if len(key) > _MAX_KEY:
-        raise too_long("key", _MAX_KEY)
+        raise wrong(field, key, _BAD_KEY)
     if key.startswith(OWN):
         msg = f"the tags that begin with {OWN!r} are kept by the registry; choose another key"
         raise invalid(msg)
-    return key
+    return limited(field, _plain_path(field, key), _MAX_KEY)
 
 
 def checked_value(value: str) -> str:
     """Answer the value of a tag."""
-    if len(value) > MAX_TAG:
-        raise too_long("value", MAX_TAG)
-    return value
+    return limited("value", value, MAX_TAG)
 
 
 def tags_in(asked: Asked) -> dict[str, str]:
@@ -132,9 +115,12 @@ def titled(name: str) -> dict[str, str]:
     return {} if name_for(name) == name else {TITLE: name}
 
 
-def too_long(what: str, limit: int) -> Refusal:
-    """Say that a text is too long."""
-    return invalid(f"'{what}' exceeds the maximum length of {limit} characters")
+def limited(what: str, text: str, limit: int) -> str:
+    """Answer a text that is not too long. Raises `Refusal`."""
+    if len(text) > limit:
+        msg = f"'{what}' exceeds the maximum length of {limit} characters"
+        raise invalid(msg)
+    return text
 
 
 def no_model(name: str) -> Refusal:
@@ -147,7 +133,13 @@ def no_version(name: str, version: str) -> Refusal:
     return absent(f"Model Version (name={name}, version={version}) not found")
 
 
-def _not_a_path(name: str) -> bool:
-    """Say whether a name would be another one as a path."""
+def _plain_path(field: str, name: str) -> str:
+    """Answer a name that would be no other one as a path."""
     norm = posixpath.normpath(name)
-    return norm != name or norm == "." or norm.startswith(("..", "/"))
+    if norm != name or norm == "." or norm.startswith(("..", "/")):
+        hint = (
+            "Names may be treated as files in certain cases, and must not resolve to other names "
+            f"when treated as such. This name would resolve to '{norm}'"
+        )
+        raise wrong(field, name, hint)
+    return name

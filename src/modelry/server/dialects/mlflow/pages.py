@@ -31,9 +31,7 @@ def page_in(asked: Asked, *, default: int, most: int) -> Window:
     return Window(_offset(asked.text("page_token")), limit)
 
 
-def page(
-    name: str, items: Sequence[T], window: Window, shape: Callable[[T], object]
-) -> Document:
+def page(name: str, items: Sequence[T], window: Window, shape: Callable[[T], object]) -> Document:
     """Answer a page of `items`, of which one more than wanted was asked for."""
     document: dict[str, object] = {}
     if items:

@@ -332,6 +332,7 @@ class VersionDocument(Answer):
     description: str
     findings: dict[str, Any] | None
     source: str
+    sealed: bool
     run_id: str | None
     artifact_version_id: str | None
     base: str | None
