@@ -22,8 +22,9 @@ from modelry.core.lifecycle import DEFAULT_LIFECYCLE, lifecycle_to_json
 from modelry.core.names import DEFAULT_PROJECT
 from modelry.core.strict_json import dumps
 from modelry.stores.sql.tables import metadata, projects
+from modelry.stores.sql.views import make_views
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every schema there was, the present one last; each has a file in `migrations/versions`."""
 
 HEAD = REVISIONS[-1]
@@ -40,6 +41,7 @@ stamps = Table(
 def make_tables(connection: Connection) -> None:
     """Make an empty registry of the present schema, with the project that is always there."""
     metadata.create_all(connection)
+    make_views(connection)
     stamps.create(connection)
     connection.execute(insert(stamps), {"version_num": HEAD})
     text = dumps(lifecycle_to_json(DEFAULT_LIFECYCLE))
