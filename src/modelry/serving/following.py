@@ -94,7 +94,8 @@ class Follower(threading.Thread):
         try:
             self._follow()
         except Exception:  # noqa: BLE001 - the next look may go better
-            _LOG.exception("following the registry failed; it goes on")
+            if not self._ended.is_set():  # a stop closes the registry under a look
+                _LOG.exception("following the registry failed; it goes on")
         with self._turned:
             self._turns += 1
             self._turned.notify_all()
