@@ -240,7 +240,7 @@ class InferSettings(BaseSettings):
     allow_code: list[str] = Field(
         default=[],
         description="Models whose files may run code when they are loaded (pickle, joblib, MLflow "
-        'folders, TorchScript), by name, as JSON: ["credit-risk"].',
+        'folders), by name, as JSON: ["credit-risk"].',
     )
     trusted_types: list[str] = Field(
         default=[],

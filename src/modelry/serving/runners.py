@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from modelry.core.model import Signature, TensorSpec, Version
-from modelry.serving.datatypes import Array, datatype_named, datatype_of
+from modelry.core.model import Version
+from modelry.serving.datatypes import Array, datatype_of
 
 UNKNOWN = -1
 """A dimension of any size, as the protocol writes it."""
@@ -45,7 +45,7 @@ class Choices:
     """What the operator decided about loading.
 
     `allow_code` names the models whose files may run code when they are
-    loaded: pickles, MLflow folders, TorchScript. `trusted_types` are the types
+    loaded: pickles and MLflow folders. `trusted_types` are the types
     that a skops file may hold beside those that skops trusts. `factory`
     (`module:function`) makes the torch module that weights are loaded into.
     `model_threads` is how many threads one run of a model may use, 0 for as
@@ -93,20 +93,6 @@ class Loader(Protocol):
     def load(self, path: Path, version: Version, choices: Choices) -> Runner:
         """Load what lies at `path`, verified. Raises `Unsupported`, `Denied` or `Unfit`."""
         ...
-
-
-def specs_of(signature: Signature | None) -> tuple[tuple[Spec, ...], tuple[Spec, ...]]:
-    """Answer inputs and outputs of a sealed signature; empty where it does not say."""
-    if signature is None:
-        return (), ()
-    return tuple(map(_spec, signature.inputs)), tuple(map(_spec, signature.outputs))
-
-
-def _spec(tensor: TensorSpec) -> Spec:
-    shape = None
-    if tensor.shape is not None:
-        shape = tuple(size if isinstance(size, int) else UNKNOWN for size in tensor.shape)
-    return Spec(tensor.name, datatype_named(tensor.dtype), shape)
 
 
 def spec_like(name: str, array: Array) -> Spec:

@@ -13,11 +13,11 @@ import numpy as np
 
 from modelry.core.errors import Invalid
 from modelry.core.model import Version
-from modelry.serving.datatypes import BYTES, Array, datatype_of
+from modelry.serving.datatypes import BYTES, Array, datatype_named, datatype_of
 from modelry.serving.examples import Example, made_examples, own_example
 from modelry.serving.loading import first_line
 from modelry.serving.refusals import Unfit
-from modelry.serving.runners import Runner, Spec, specs_of
+from modelry.serving.runners import Runner, Spec
 
 _WARM_RUNS = 3
 _RELATIVE, _ABSOLUTE = 1e-3, 1e-5
@@ -42,10 +42,11 @@ def _check_signature(runner: Runner, version: Version) -> None:
     """Compare what the loaded model takes with what was sealed with the version."""
     if runner.platform != "onnx_onnxv1" or version.findings is None:
         return  # other formats are loaded by their signature, or have none
-    sealed, _ = specs_of(version.findings.signature)
-    if sealed and {spec.name: spec.datatype for spec in sealed} != {
-        spec.name: spec.datatype for spec in runner.inputs
-    }:
+    signature = version.findings.signature
+    sealed = (
+        {spec.name: datatype_named(spec.dtype) for spec in signature.inputs} if signature else {}
+    )
+    if sealed and sealed != {spec.name: spec.datatype for spec in runner.inputs}:
         msg = f"{version.ref} takes other inputs than the signature that was sealed with it"
         raise Unfit(msg, ref=version.ref)
 

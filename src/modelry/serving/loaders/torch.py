@@ -1,7 +1,7 @@
-"""PyTorch: weights into a module that the operator names; programs where allowed by name.
+"""PyTorch: weights into a module that the operator names.
 
 Weights come from safetensors, or from `torch.save` by torch's own reader that
-unpickles tensors alone.
+unpickles tensors alone. Files that carry programs are not loaded.
 """
 
 from __future__ import annotations
@@ -16,37 +16,31 @@ import numpy as np
 from modelry.core.errors import Invalid, Unsupported
 from modelry.core.model import Version
 from modelry.serving.datatypes import Array
-from modelry.serving.loading import allowed, file_of, first_line, format_of
+from modelry.serving.loading import file_of, first_line, format_of
 from modelry.serving.refusals import Unfit
-from modelry.serving.runners import Choices, Spec, specs_of
+from modelry.serving.runners import Choices, Spec
 
 _WEIGHTS = frozenset({"safetensors", "torch"})
 
 
 class TorchLoader:
-    """Loads weights into what the factory makes, and TorchScript programs."""
+    """Loads weights into what the factory makes."""
 
     name = "torch"
 
     def claims(self, version: Version) -> bool:
-        """Take safetensors, files of torch.save, and TorchScript."""
-        return format_of(version) in {*_WEIGHTS, "torchscript"}
+        """Take safetensors, and files of torch.save."""
+        return format_of(version) in _WEIGHTS
 
     def load(self, path: Path, version: Version, choices: Choices) -> TorchRunner:
         """Make the module, on the processor, ready to answer."""
-        script = format_of(version) == "torchscript"
-        if script:
-            allowed(version, choices, "a TorchScript program")
         try:
-            import torch
+            import torch as _  # noqa: F401 - safetensors says less of what is missing
         except ModuleNotFoundError as error:
             msg = f"loading {version.ref} needs torch: pip install 'modelry[torch]'"
             raise Unsupported(msg, package=error.name) from error
-        if script:
-            module = torch.jit.load(file_of(path, version, ".pt", ".pth"), map_location="cpu")  # type: ignore[no-untyped-call]  # theirs has no types
-        else:
-            module = _factory(choices, version)()
-            module.load_state_dict(_weights(path, version))
+        module = _factory(choices, version)()
+        module.load_state_dict(_weights(path, version))
         return TorchRunner(module.eval(), version)
 
 
@@ -90,19 +84,16 @@ class TorchRunner:
     platform = "pytorch"
 
     def __init__(self, module: Any, version: Version) -> None:  # noqa: ANN401 - theirs has no types
-        signature = version.findings.signature if version.findings else None
-        self.inputs, self.outputs = specs_of(signature)
         self._module = module
         told = getattr(module, "serving_signature", None)
-        if told is not None:
-            self.inputs, self.outputs = _told(told)
-        if not self.inputs or not self.outputs:
+        if told is None:
             msg = (
                 f"{version.ref} does not say what it takes and answers; give the module of the "
                 "factory an attribute serving_signature: "
                 '({"x": ("FP32", [-1, 4])}, {"y": ("FP32", [-1, 2])})'
             )
             raise Unfit(msg, ref=version.ref)
+        self.inputs, self.outputs = _told(told)
 
     def run(self, feed: Mapping[str, Array], wanted: Sequence[str]) -> Sequence[Array]:
         """Call the module without gradients."""
