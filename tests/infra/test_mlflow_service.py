@@ -1,4 +1,4 @@
-"""The MLflow service, against a real MLflow server (S1.2 to S1.4, S1.8 to S1.10)."""
+"""The MLflow service, against a real MLflow server and against ours (S1.2 to S1.4, S1.8 to S1.10)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,28 @@ from mlflow_servers import mlflow_server
 
 from modelry.core.errors import Invalid, Unavailable
 from modelry.infra import MlflowService, RunConfig
+from modelry.testing.server import served
 
 S3 = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MLFLOW_S3_ENDPOINT_URL"}
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as url:
-        yield url
+@pytest.fixture(scope="module", params=["mlflow", "ours"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Give an MLflow server, and one of ours."""
+    folder = tmp_path_factory.mktemp("server")
+    if request.param == "mlflow":
+        with mlflow_server(folder) as url:
+            yield url
+        return
+    blobs = (folder / "blobs").as_uri()
+    with (
+        served(f"sqlite:///{folder / 'registry.db'}", blobs, MODELRY_LOG="off") as running,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("MLFLOW_TRACKING_TOKEN", running.token)
+        yield running.url
 
 
 @pytest.fixture(autouse=True)
