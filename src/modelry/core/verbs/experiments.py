@@ -34,6 +34,7 @@ MAX_FOUND = 50_000
 """How many of anything a search answers at most."""
 
 MAX_SUMMARIES = 1000
+_ALL = 2**31
 
 
 def create(world: World, project: str, name: str, tags: Mapping[str, str]) -> Experiment:
@@ -148,18 +149,10 @@ def _turn(world: World, project: str, experiment_id: str, *, deleted: bool) -> N
     once.change(world, change)
 
 
-def _runs(tracking: TrackingLedger, experiment: Experiment, *, deleted: bool) -> list[Run]:
+def _runs(tracking: TrackingLedger, experiment: Experiment, *, deleted: bool) -> Sequence[Run]:
     """Answer the runs of an experiment that live, or that do not."""
-    found: list[Run] = []
     standing: Standing = "deleted" if deleted else "active"
-    while True:
-        wanted = Search(
-            within=(experiment.key,), standing=standing, limit=MAX_FOUND, skip=len(found)
-        )  # fmt: skip
-        page = tracking.find_runs(wanted)
-        found += page
-        if len(page) < MAX_FOUND:
-            return found
+    return tracking.find_runs(Search(within=(experiment.key,), standing=standing, limit=_ALL))
 
 
 def set_tags(world: World, project: str, experiment_id: str, tags: Mapping[str, str]) -> None:

@@ -1,7 +1,8 @@
 """Writing a registry, or one model of it, into a file that carries it elsewhere.
 
 A record is a project, an environment, a version's sealed document, an event,
-or one of whom a registry knows: an account, a member, a token, a publisher.
+one of whom a registry knows (an account, a member, a token, a publisher), or
+one of tracking: an experiment, a run, a logged model, an artefact.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from modelry.core.ports import Progress, View
 from modelry.core.sealing import document
 from modelry.core.strict_json import Json
 from modelry.core.verbs.access_audit import kept_records
+from modelry.core.verbs.runs_parcel import records as tracking_records
+from modelry.core.verbs.runs_parcel import stored_blobs
 from modelry.core.verbs.world import World, living_model
 
 
@@ -38,7 +41,7 @@ def export(world: World, stream: BinaryIO, ref: Ref | None, progress: Progress |
     """Write the whole registry, or one model, with its history and bytes to `stream`."""
     with world.blobs.hold(), world.store.snapshot() as view:
         models = [living_model(view, ref)] if ref else list(_models(view))
-        blobs = _blobs(view, models)
+        blobs = _blobs(view, models) if ref else {**_blobs(view, models), **stored_blobs(view)}
         with tempfile.TemporaryFile() as spool:
             writer = ArchiveWriter(stream, {"whole": ref is None, "at": world.clock.now()})
             counts = {"version": 0, "event": 0}
@@ -101,6 +104,8 @@ def _records(view: View, models: Sequence[Model], *, whole: bool) -> Iterator[di
             yield {"record": "version", "document": document(version)}
         chain = model_chain(model.project, model.name)
         yield from (_event_record(event) for event in view.every_event(chain))
+    if whole:
+        yield from tracking_records(view)
 
 
 def _access_records(view: View) -> Iterator[dict[str, Json]]:

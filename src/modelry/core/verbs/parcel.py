@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from modelry.core.archive import MAX_RECORD, ArchiveReader
@@ -23,6 +23,7 @@ from modelry.core.names import (
 from modelry.core.sealing import digest_of, document, open_document, sha256_of
 from modelry.core.strict_json import Json, load_object
 from modelry.core.verbs.access_parcel import check_access
+from modelry.core.verbs.runs_parcel import Tracked, body_of, check_whole, take_record
 
 
 @dataclass(slots=True)
@@ -34,6 +35,7 @@ class Parcel:
     versions: dict[str, dict[int, Version]]
     events: dict[str, list[Event]]
     access: dict[tuple[str, str], Mapping[str, Json]]
+    tracked: Tracked = field(default_factory=Tracked)
 
 
 def read_parcel(reader: ArchiveReader) -> Parcel:
@@ -45,6 +47,11 @@ def read_parcel(reader: ArchiveReader) -> Parcel:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             msg = f"the archive holds a record that makes no sense ({error!r})"
             raise Invalid(msg) from error
+    try:
+        check_whole(parcel.tracked)
+    except (KeyError, ValueError) as error:
+        msg = f"the archive holds tracking that makes no sense ({error!r})"
+        raise Invalid(msg) from error
     for chain, events in parcel.events.items():
         _refuse_broken(chain, events)
     for chain in parcel.versions.keys() - parcel.events.keys():
@@ -67,6 +74,8 @@ def _take_record(parcel: Parcel, each: Mapping[str, Json]) -> None:
     elif kind == "event":
         event = _event(each)
         parcel.events.setdefault(event.chain, []).append(event)
+    elif kind == "tracking":
+        take_record(parcel.tracked, each["kind"], body_of(each))
     elif kind == "access":
         _refuse_hidden(each)
         place = (str(each["kind"]), str(each["key"]))

@@ -26,6 +26,7 @@ from modelry.core.verbs.audit import Checkpoint, audit_view
 from modelry.core.verbs.export import Carried
 from modelry.core.verbs.parcel import Parcel, read_parcel
 from modelry.core.verbs.register import new_model
+from modelry.core.verbs.runs_parcel import take_in as take_in_runs
 from modelry.core.verbs.world import World, record, record_alone
 
 
@@ -39,7 +40,7 @@ def import_(world: World, stream: BinaryIO, progress: Progress | None) -> Carrie
     with world.store.read() as view:
         wanted = [chain for chain in sorted(parcel.versions | parcel.events)
                   if "/" in chain and not _here(view, chain, parcel.events.get(chain, []))]  # fmt: skip
-    with _blobs_staged(world, reader, parcel, progress) as (blobs, size):
+    with _blobs_staged(world, reader, parcel, progress, runs=False) as (blobs, size):
         world.store.change(lambda unit: _take_models(world, unit, parcel, wanted))
     versions = sum(len(parcel.versions.get(chain, ())) for chain in wanted)
     events = sum(len(parcel.events[chain]) for chain in wanted)
@@ -62,7 +63,7 @@ def restore(
         if view.heads():
             msg = "a backup is restored into an empty registry, and this one holds records"
             raise Conflict(msg)
-    with _blobs_staged(world, reader, parcel, progress) as (blobs, size):
+    with _blobs_staged(world, reader, parcel, progress, runs=True) as (blobs, size):
         world.store.change(lambda unit: _take_all(unit, parcel, checkpoint))
     return Carried(
         len([chain for chain in parcel.events if "/" in chain]),
@@ -87,9 +88,12 @@ def _here(view: View, chain: str, events: Sequence[Event]) -> bool:
 
 @contextmanager
 def _blobs_staged(
-    world: World, reader: ArchiveReader, parcel: Parcel, progress: Progress | None
+    world: World, reader: ArchiveReader, parcel: Parcel, progress: Progress | None, *, runs: bool
 ) -> Iterator[tuple[int, int]]:
-    """Bring the archive's blobs in, verified, and hold them until their versions are kept."""
+    """Bring the archive's blobs in, verified, and hold them until their versions are kept.
+
+    Without `runs` those that only artefacts name are passed over.
+    """
     purged = {
         (chain, number)
         for chain, events in parcel.events.items()
@@ -103,9 +107,14 @@ def _blobs_staged(
         if (chain, number) not in purged
         for file in version.files
     }
+    beside = parcel.tracked.blobs
+    if runs:
+        needed |= beside
     with world.blobs.hold(needed):
         found: dict[str, int] = {}
         for member in reader.blobs():
+            if member.sha256 not in needed and beside.get(member.sha256) == member.size:
+                continue
             _stage_blob(world, member, needed)
             found[member.sha256] = member.size
             if progress is not None:
@@ -186,6 +195,7 @@ def _take_all(unit: Unit, parcel: Parcel, checkpoint: Checkpoint | None) -> None
             raise Invalid(msg, project=chain)
     for (kind, key), body in parcel.access.items():
         unit.keep(kind, key, body)
+    take_in_runs(unit, parcel.tracked)
     touch(unit)
     problems = audit_view(unit, None, checkpoint, None).problems
     if problems:
