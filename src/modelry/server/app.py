@@ -45,7 +45,7 @@ from modelry.server.rules import refuse_unguarded
 from modelry.server.signin.options import SignIn
 from modelry.server.signin.routes import signin_routes
 from modelry.server.slips import Slips
-from modelry.server.sources import AllowedSources
+from modelry.server.sources import sources_of
 from modelry.server.streams import Threads
 from modelry.server.upkeep import Upkeep
 from modelry.settings import ServerSettings
@@ -64,8 +64,7 @@ same request with the same key has one effect.
 def desk_of(world: World, settings: ServerSettings) -> Desk:
     """Prepare what the doors of a server share."""
     needs = ONLY_ADMINS_REGISTER if settings.only_admins_register else NEEDS
-    sources = AllowedSources(settings.source_folders)
-    own = replace(world, sources=sources, needs=needs, denials=Denials(),
+    own = replace(world, sources=sources_of(settings), needs=needs, denials=Denials(),
                   surroundings=Told("modelry"))  # fmt: skip
     threads = Threads(settings.threads, _MOVING)
     return Desk(own, settings, Callers(own), threads, Slips(own.store))

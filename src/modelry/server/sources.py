@@ -11,6 +11,8 @@ import os
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from modelry.blobs.tree import LocalSources
 from modelry.core.draft import Draft
@@ -19,6 +21,7 @@ from modelry.core.model import Version
 from modelry.core.ports import Source
 from modelry.core.service import Service
 from modelry.core.verbs.enlist import Parts
+from modelry.settings import ServerSettings
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
 
@@ -56,27 +59,55 @@ def source_of(
 
 
 class AllowedSources:
-    """Opens paths that lie in the folders which the operator named (port `Sources`)."""
+    """Opens paths that lie in the folders which the operator named (port `Sources`).
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    What the registry itself keeps there is no model: neither its folders
+    (`own`), nor any file beside the `files` of its metadata.
+    """
+
+    def __init__(
+        self, folders: Sequence[Path], own: Sequence[Path] = (), files: Sequence[Path] = ()
+    ) -> None:
         self._folders = tuple(folder.expanduser() for folder in folders)
+        self._own = tuple(Path(os.path.realpath(each)) for each in own)
+        self._beside = tuple(Path(os.path.realpath(each)).parent for each in files)
         self._sources = LocalSources()
 
     def open(self, path: Path) -> Source:
-        """Look at `path`; a relative one begins at one of the folders.
+        """Look at `path`; a relative one begins at one of the folders, or with its name.
 
         Raises `NotFound`, in the same words for what is absent and for what is elsewhere.
         """
         for folder in self._folders:
-            root = os.path.realpath(folder)
-            try:
-                real = os.path.realpath(folder / path)
-            except ValueError:  # a path of the impossible kind, such as one with a null in it
-                break
-            if Path(real).is_relative_to(root) and os.path.lexists(real):
-                return self._sources.open(Path(real))
+            root = Path(os.path.realpath(folder))
+            for start in (root, root.parent):
+                try:
+                    real = Path(os.path.realpath(start / path))
+                except ValueError:  # a path of the impossible kind, such as one with a null in it
+                    break
+                if real.is_relative_to(root) and real.exists() and not self._is_own(real):
+                    return self._sources.open(real)
         msg = f"{str(path)!r} is in no folder that this server takes models from"
         raise NotFound(msg, path=str(path))
+
+    def _is_own(self, real: Path) -> bool:
+        """Say whether a place holds, or lies in, what the registry keeps."""
+        within = any(real.is_relative_to(each) for each in self._own)
+        around = any(each.is_relative_to(real) for each in (*self._own, *self._beside))
+        return within or around or (real.parent in self._beside and not real.is_dir())
+
+
+def sources_of(settings: ServerSettings) -> AllowedSources:
+    """Answer the places of this disk that a request may name."""
+    home, uri = settings.home.expanduser(), settings.uri or ""
+    scheme, _, place = uri.partition(":")
+    named = {"sqlite": place.removeprefix("///"), "json": place}.get(scheme)
+    files = [] if not named else [Path(named).expanduser()]
+    own = [home, *(each.parent / "blobs" for each in files)]
+    blobs = urlsplit(settings.blobs or "")
+    if blobs.scheme == "file":
+        own.append(Path(url2pathname(blobs.path)))
+    return AllowedSources(settings.source_folders, own, files)
 
 
 def register_source(
@@ -89,6 +120,6 @@ def register_source(
     label is a `Conflict`, whatever its bytes are.
     """
     if _SCHEME.match(source) is None or Path(source).is_absolute():
-        return service.take(name, source, draft)
+        return service.take(name, source, draft, origin=source)
     origin = source_of(source, None, allowed, has_files=False)
     return service.enlist(name, Parts("folder", (), origin), draft)

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from modelry.core.access import Action
 from modelry.core.documents import iso
 from modelry.core.draft import draft
-from modelry.core.errors import Conflict, Corrupt, Invalid, NotFound, RegistryError
+from modelry.core.errors import Conflict, Invalid, NotFound
 from modelry.core.model import Version
 from modelry.core.service import Service
 from modelry.server.desk import Call, Desk
 from modelry.server.dialect import Dialect, under
-from modelry.server.dialects.component.refusals import answer, refused
+from modelry.server.dialects.component.refusals import refused
+from modelry.server.plain import answer, plain_app, safely
 from modelry.server.rules import RuledRoute
 from modelry.server.sources import register_source
 from modelry.server.strict import StrictRequest
 
-_LOG = logging.getLogger("modelry.server")
 _PATHS = ("/models/register", "/models/version", "/models/deploy")
 Work = Callable[[Service], Response]
 Fields = Mapping[str, str]
@@ -39,10 +36,7 @@ def component_dialect(desk: Desk) -> Dialect:
         _door(version, "GET", Action.READ, _look, ("name",), ("version",)),
         _door(deploy, "POST", Action.DEPLOY, _deploy, ("name", "version"), ("target", "comment")),
     ]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _elsewhere})
-    app.router.redirect_slashes = False
-    app.state.desk = desk
-    return Dialect("component", under(*_PATHS), app)
+    return Dialect("component", under(*_PATHS), plain_app(desk, routes, refused))
 
 
 def _door(
@@ -65,34 +59,9 @@ def _door(
             body = await strict.json() if await strict.body() else {}
             return await call(work(fields, body, call))
 
-        return await _safely(done)
+        return await safely(done, refused)
 
     return RuledRoute(path, endpoint, rule, methods=(method,), name=f"{method} {path}")
-
-
-async def _safely(done: Callable[[], Awaitable[Response]]) -> Response:
-    try:
-        return await done()
-    except RegistryError as error:
-        return refused(error)
-    except ClientDisconnect:
-        return Response(status_code=400)  # nobody is there to read it
-    except Exception:  # noqa: BLE001 - a mistake of ours; the log tells what it was
-        _LOG.exception("a request broke")
-        msg = "something broke in the server; its log tells what"
-        return refused(Corrupt(msg))
-
-
-async def _elsewhere(request: Request, error: Exception) -> Response:
-    """Answer what no route takes, in the same shape."""
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for these
-    desk: Desk = request.app.state.desk
-
-    async def nowhere() -> Response:
-        await desk.threads.run(Call(desk, request).actor)
-        return answer({"detail": error.detail}, error.status_code, error.headers)
-
-    return await _safely(nowhere)
 
 
 def _fields(request: Request, needed: tuple[str, ...], possible: tuple[str, ...]) -> Fields:
