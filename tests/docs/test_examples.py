@@ -51,6 +51,15 @@ def test_the_page_of_the_python_api_is_a_session_that_runs() -> None:
     assert (failed, tried > 50) == (0, True), said.getvalue()
 
 
+@pytest.mark.usefixtures("folder")
+def test_the_page_of_the_json_file_is_a_session_that_runs() -> None:
+    session = "\n".join(blocks(page("docs/json.md"), "pycon"))
+    examples = doctest.DocTestParser().get_doctest(session, {}, "json.md", "docs/json.md", 0)
+    said = io.StringIO()
+    failed, tried = doctest.DocTestRunner().run(examples, out=said.write)
+    assert (failed, tried > 8) == (0, True), said.getvalue()
+
+
 def test_the_format_and_the_suite_on_the_page_of_extensions_run(tmp_path: Path) -> None:
     text = page("docs/extending.md")
     plugin, suite = blocks(text, "python")

@@ -12,15 +12,6 @@ sys.path[:0] = [str(Path(__file__).parents[1] / "server")]
 
 from server_site import Site, site_on  # noqa: E402 - found by the path above
 
-from modelry.testing.postgresql import fresh_database, some_postgresql  # noqa: E402 - likewise
-
-
-@pytest.fixture(scope="session")
-def database() -> Iterator[str]:
-    """Answer the address of an empty database of PostgreSQL."""
-    with some_postgresql() as uri:
-        yield fresh_database(uri)
-
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:

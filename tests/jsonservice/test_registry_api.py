@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +14,20 @@ from modelry.core.ports import Store
 from modelry.stores.jsonfile import JsonStore
 from modelry.stores.memory import MemoryStore
 from modelry.stores.sql import SqliteStore
-from modelry.stores.sql.postgresql import open_postgresql
 
 MODELS = "/api/v1/registry/models"
 NAME = "yolov8n-coco"
 SAID = {"description": "Fine-tuned on custom dataset.", "metrics": {"accuracy": 0.85}}
 
 
-@pytest.fixture(params=["json", "memory", "sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+@pytest.fixture(params=["json", "memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     makers: dict[str, Callable[[], Store]] = {
         "json": lambda: JsonStore(tmp_path / "models" / "registry.json"),
         "memory": MemoryStore,
         "sqlite": lambda: SqliteStore(tmp_path / "registry.db"),
-        "postgresql": lambda: open_postgresql(request.getfixturevalue("database")),
     }
-    made = makers[request.param]()
-    yield made
-    made.close()
+    return makers[request.param]()
 
 
 def put(models: Path, version: int, text: str = "weights") -> str:
@@ -132,7 +128,7 @@ def test_a_duplicate_is_a_conflict_whatever_its_bytes(site: Site, models: Path) 
 )
 def test_what_breaks_a_rule_is_named_and_nothing_is_kept(
     site: Site,
-    body: Any,
+    body: Any,  # noqa: ANN401 - of JSON
     status: int,
     words: str,
 ) -> None:
