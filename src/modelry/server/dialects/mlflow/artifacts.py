@@ -14,6 +14,7 @@ from dataclasses import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
+from modelry.core.access import Action
 from modelry.core.errors import Invalid, NotFound, Unsupported
 from modelry.core.model import File
 from modelry.core.names import Ref, check_model, check_project
@@ -178,10 +179,10 @@ def _no_multipart(asked: Asked) -> Work:
 
 routes = [
     door("GET", f"{_BASE}/artifacts", _list),
-    raw_door("GET", _ONE, _download),
-    raw_door("PUT", _ONE, _upload),
-    raw_door("DELETE", _ONE, _delete),
-    raw_door("GET", f"{_BASE}/presigned/{{artifact_path:path}}", _presigned),
+    raw_door("GET", _ONE, _download, Action.READ),
+    raw_door("PUT", _ONE, _upload, Action.LOG),
+    raw_door("DELETE", _ONE, _delete, Action.REMOVE),
+    raw_door("GET", f"{_BASE}/presigned/{{artifact_path:path}}", _presigned, Action.READ),
     door("POST", f"{_BASE}/mpu/create/{{artifact_path:path}}", _no_multipart),
     door("POST", f"{_BASE}/mpu/complete/{{artifact_path:path}}", _no_multipart),
     door("POST", f"{_BASE}/mpu/abort/{{artifact_path:path}}", _no_multipart),

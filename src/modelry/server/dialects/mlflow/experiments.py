@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelry.core.access import Action
 from modelry.core.errors import Conflict
 from modelry.core.service import Service
 from modelry.core.tracking.search import Search, Standing
@@ -167,15 +168,15 @@ def _search_datasets(asked: Asked) -> Work:
 
 
 routes = [
-    door("POST", f"{_BASE}/create", _create),
-    door("GET", f"{_BASE}/get", _get),
-    door("GET", f"{_BASE}/get-by-name", _get_by_name),
-    door("POST", f"{_BASE}/search", _search),
-    door("GET", f"{_BASE}/search", _search),
-    door("POST", f"{_BASE}/update", _update),
-    door("POST", f"{_BASE}/delete", _delete),
-    door("POST", f"{_BASE}/restore", _restore),
-    door("POST", f"{_BASE}/set-experiment-tag", _set_tag),
-    door("POST", f"{_BASE}/delete-experiment-tag", _delete_tag),
+    door("POST", f"{_BASE}/create", _create, Action.LOG),
+    door("GET", f"{_BASE}/get", _get, Action.READ),
+    door("GET", f"{_BASE}/get-by-name", _get_by_name, Action.READ),
+    door("POST", f"{_BASE}/search", _search, Action.READ),
+    door("GET", f"{_BASE}/search", _search, Action.READ),
+    door("POST", f"{_BASE}/update", _update, Action.LOG),
+    door("POST", f"{_BASE}/delete", _delete, Action.REMOVE),
+    door("POST", f"{_BASE}/restore", _restore, Action.REMOVE),
+    door("POST", f"{_BASE}/set-experiment-tag", _set_tag, Action.LOG),
+    door("POST", f"{_BASE}/delete-experiment-tag", _delete_tag, Action.LOG),
     door("POST", f"{_BASE}/search-datasets", _search_datasets),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from modelry.core.access import Action
 from modelry.core.service import Service
 from modelry.core.strict_json import Json
 from modelry.core.tracking.model import ModelStatus
@@ -168,13 +169,13 @@ def _directories(asked: Asked) -> Work:
 
 
 routes = [
-    door("POST", _BASE, _create),
+    door("POST", _BASE, _create, Action.LOG),
     door("POST", f"{_BASE}/search", _search),
-    door("GET", _ONE, _get),
-    door("PATCH", _ONE, _finalize),
-    door("DELETE", _ONE, _delete),
-    door("PATCH", f"{_ONE}/tags", _set_tags),
-    door("DELETE", f"{_ONE}/tags/{{tag_key:path}}", _delete_tag),
-    door("POST", f"{_ONE}/params", _params),
-    door("GET", f"{_ONE}/artifacts/directories", _directories),
+    door("GET", _ONE, _get, Action.READ),
+    door("PATCH", _ONE, _finalize, Action.LOG),
+    door("DELETE", _ONE, _delete, Action.REMOVE),
+    door("PATCH", f"{_ONE}/tags", _set_tags, Action.LOG),
+    door("DELETE", f"{_ONE}/tags/{{tag_key:path}}", _delete_tag, Action.LOG),
+    door("POST", f"{_ONE}/params", _params, Action.LOG),
+    door("GET", f"{_ONE}/artifacts/directories", _directories, Action.READ),
 ]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from modelry.core.access import Action
 from modelry.core.service import Service
 from modelry.core.strict_json import Json, loads
 from modelry.core.tracking.checks import MAX_TAG
@@ -259,15 +260,15 @@ def _thin(points: Sequence[Point], most: int) -> Sequence[Point]:
 
 
 routes = [
-    door("POST", f"{_BASE}/log-metric", _log_metric),
-    door("POST", f"{_BASE}/log-parameter", _log_parameter),
-    door("POST", f"{_BASE}/set-tag", _set_tag),
-    door("POST", f"{_BASE}/delete-tag", _delete_tag),
-    door("POST", f"{_BASE}/log-batch", _log_batch),
-    door("POST", f"{_BASE}/log-model", _log_model),
-    door("POST", f"{_BASE}/log-inputs", _log_inputs),
-    door("POST", f"{_BASE}/outputs", _outputs),
-    door("GET", f"{_METRICS}/get-history", _history),
-    door("GET", f"{_METRICS}/get-history-bulk", _history_bulk),
-    door("GET", f"{_METRICS}/get-history-bulk-interval", _history_interval),
+    door("POST", f"{_BASE}/log-metric", _log_metric, Action.LOG),
+    door("POST", f"{_BASE}/log-parameter", _log_parameter, Action.LOG),
+    door("POST", f"{_BASE}/set-tag", _set_tag, Action.LOG),
+    door("POST", f"{_BASE}/delete-tag", _delete_tag, Action.LOG),
+    door("POST", f"{_BASE}/log-batch", _log_batch, Action.LOG),
+    door("POST", f"{_BASE}/log-model", _log_model, Action.LOG),
+    door("POST", f"{_BASE}/log-inputs", _log_inputs, Action.LOG),
+    door("POST", f"{_BASE}/outputs", _outputs, Action.LOG),
+    door("GET", f"{_METRICS}/get-history", _history, Action.READ),
+    door("GET", f"{_METRICS}/get-history-bulk", _history_bulk, Action.READ),
+    door("GET", f"{_METRICS}/get-history-bulk-interval", _history_interval, Action.READ),
 ]

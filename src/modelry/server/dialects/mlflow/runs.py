@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
+from modelry.core.access import Action
 from modelry.core.service import Service
 from modelry.core.tracking.model import Status
 from modelry.core.tracking.search import Search
@@ -142,11 +143,11 @@ def _list_artifacts(asked: Asked) -> Work:
 
 
 routes = [
-    door("POST", f"{_BASE}/create", _create),
-    door("GET", f"{_BASE}/get", _get),
-    door("POST", f"{_BASE}/update", _update),
-    door("POST", f"{_BASE}/delete", _delete),
-    door("POST", f"{_BASE}/restore", _restore),
+    door("POST", f"{_BASE}/create", _create, Action.LOG),
+    door("GET", f"{_BASE}/get", _get, Action.READ),
+    door("POST", f"{_BASE}/update", _update, Action.LOG),
+    door("POST", f"{_BASE}/delete", _delete, Action.REMOVE),
+    door("POST", f"{_BASE}/restore", _restore, Action.REMOVE),
     door("POST", f"{_BASE}/search", _search),
-    door("GET", "/2.0/mlflow/artifacts/list", _list_artifacts),
+    door("GET", "/2.0/mlflow/artifacts/list", _list_artifacts, Action.READ),
 ]
