@@ -14,10 +14,10 @@ def test_a_target_among_hundreds_of_deployments_is_found(
     path.write_bytes(b"weights")
     registry.register("m", path)
     registry.deploy("m:1", "first")
-    for _ in range(405):
+    for _ in range(205):
         registry.deploy("m:1", "busy")
     assert [each.target for each in registry.deployments("m", target="first")] == ["first"]
-    assert len(registry.deployments("m", target="busy", limit=1000)) == 405
-    page = registry.deployments("m", target="busy", limit=300)
-    rest = registry.deployments("m", target="busy", limit=300, cursor=page.next)
-    assert (len(page), len(rest)) == (300, 105)
+    assert len(registry.deployments("m", target="busy", limit=1000)) == 205
+    page = registry.deployments("m", target="busy", limit=150)
+    rest = registry.deployments("m", target="busy", limit=150, cursor=page.next)
+    assert (len(page), len(rest)) == (150, 55)

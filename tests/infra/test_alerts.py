@@ -74,9 +74,11 @@ def test_an_address_that_means_nothing_is_logged_without_what_is_in_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with receiver() as fine:
+        logging.getLogger("apprise").setLevel(logging.DEBUG)
         alerts = AlertsService(("nothing://user:sesame@host", "${ABSENT_ADDRESS}", fine.url))
         assert not alerts.notify("Deployed")
         assert len(fine.got) == 1
+    assert "Unparseable URL nothing://********" in caplog.text
     assert "no alert can be sent to nothing from here" in caplog.text
     assert "ABSENT_ADDRESS, which is not set" in caplog.text
     assert "sesame" not in caplog.text + repr(alerts)

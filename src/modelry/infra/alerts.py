@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("modelry.infra.alerts")
 _URLS = "MODELRY_ALERT_URLS"
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)\S+")
 _DESKTOP = ("dbus://", "gnome://", "macosx://", "windows://")
 
 
@@ -106,12 +107,25 @@ class _Sending(threading.Thread):
         return self._sent
 
 
+class _NoAddresses(logging.Filter):
+    """Takes addresses, which open what they name, out of what Apprise says of them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let the record through with nothing behind the scheme of an address."""
+        record.msg, record.args = _ADDRESS.sub(rf"\1{HIDDEN}", record.getMessage()), ()
+        return True
+
+
+_QUIET = _NoAddresses()
+
+
 def _way(url: str) -> tuple[str, Apprise] | None:
     """Prepare an address, None where it means nothing here."""
     try:
         from apprise import Apprise
     except ModuleNotFoundError as error:
         raise needs(error) from error
+    logging.getLogger("apprise").addFilter(_QUIET)  # once, however often it is added
     try:
         given = substituted(url, "an alert's address")
     except RegistryError as error:
