@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, insert, update
 
 from modelry.core.events import Event, EventKind, Head, follow
 from modelry.core.model import Dataset, File, Findings, Model, Version
-from modelry.core.ports import Unit
+from modelry.core.ports import Store, Unit
 from modelry.core.replay import apply
 from modelry.core.sealing import digest_of, document, sha256_of
 from modelry.stores.sql import SqliteStore
@@ -31,15 +31,20 @@ ADJECTIVES = ("amber", "brisk", "calm", "dusty", "eager", "faint", "green", "hap
 
 
 def fill(path: Path, models: int, versions: int) -> None:
-    """Make a registry of `models` x `versions`; the AUCs are spread evenly from 0 to 1."""
+    """Make a registry of `models` x `versions` in a file of SQLite."""
     store = SqliteStore(path)
+    fill_store(store, models, versions)
+    store.close()
+
+
+def fill_store(store: Store, models: int, versions: int) -> None:
+    """Put `models` x `versions` into a store; the AUCs are spread evenly from 0 to 1."""
     seed = random.Random(models)
     ranks = list(range(models * versions))
     seed.shuffle(ranks)
     for at in range(models):
         aucs = [rank / len(ranks) for rank in ranks[at * versions : (at + 1) * versions]]
         store.change(lambda unit, at=at, aucs=aucs: _fill_model(unit, at, aucs))  # type: ignore[misc]  # one argument
-    store.close()
 
 
 def model_name(at: int) -> str:

@@ -1,2 +1,10 @@
+-- Sends the lines of WRK_BODY in turn.
 wrk.method = "POST"
-wrk.body = os.getenv("WRK_BODY")
+local bodies, at = {}, 0
+for line in (os.getenv("WRK_BODY") or ""):gmatch("[^\n]+") do
+  bodies[#bodies + 1] = line
+end
+function request()
+  at = at % #bodies + 1
+  return wrk.format(nil, nil, nil, bodies[at])
+end

@@ -6,14 +6,16 @@ import atexit
 import os
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from modelry import connect
 from modelry.core.errors import Invalid
 from modelry.core.names import DEFAULT_PROJECT, check_project, parse_ref
-from modelry.core.repository import RegistryRepository
-from modelry.remotes.client.address import Address
-from modelry.settings import Settings
+
+if TYPE_CHECKING:  # MLflow imports this whenever it is imported itself
+    from modelry.core.repository import RegistryRepository
+    from modelry.settings import Settings
 
 SCHEME = "modelry"
 
@@ -27,6 +29,8 @@ class Place:
 
     def open(self) -> RegistryRepository:
         """Open the registry, once in a process for the same settings; it stays open."""
+        from modelry.settings import Settings
+
         return _opened(self.host, Settings(), os.getpid())
 
     def files_of(self, model: str, number: int) -> str:
@@ -37,6 +41,8 @@ class Place:
 @cache
 def _opened(host: str, settings: Settings, process: int) -> RegistryRepository:
     """Open the registry at `host`, or the one of the settings; a forked process opens its own."""
+    from modelry.remotes.client.address import Address
+
     del settings, process  # they tell one registry from another
     scheme = "http" if Address(f"http://{host}").loopback else "https"
     registry = connect(f"{scheme}://{host}" if host else None)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from mlflow.entities.file_info import FileInfo
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.utils.file_utils import create_tmp_dir
 
-from modelry.core.model import Version
 from modelry.integrations.mlflow.address import files_of
 from modelry.integrations.mlflow.refusals import refusal, told
+
+if TYPE_CHECKING:
+    from modelry.core.model import Version
 
 
 class ModelryArtifacts(ArtifactRepository):

@@ -16,11 +16,10 @@ from mlflow.entities.model_registry.model_version_stages import ALL_STAGES, get_
 from modelry.core.model import ModelSummary, Version
 from modelry.integrations.mlflow.address import Place
 
-MODEL_ID = "mlflow.modelId"
-"""The tag that keeps which logged model a version was made from."""
-RUN_LINK = "mlflow.runLink"
-"""The tag that keeps where a run can be seen."""
-_OWN_TAGS = frozenset({MODEL_ID, RUN_LINK})
+OWN = "modelry."
+"""Tags that begin so carry what MLflow has fields for, here and at the server's MLflow door."""
+MODEL_ID = f"{OWN}model_id"
+RUN_LINK = f"{OWN}run_link"
 
 
 def version_entity(place: Place, version: Version) -> ModelVersion:
@@ -36,7 +35,7 @@ def version_entity(place: Place, version: Version) -> ModelVersion:
         current_stage=stage_shown(version.stage),
         source=place.files_of(version.name, version.number),
         run_id=version.run_id or "",
-        tags=[ModelVersionTag(key, tags[key]) for key in sorted(tags.keys() - _OWN_TAGS)],
+        tags=[ModelVersionTag(*tag) for tag in sorted(tags.items()) if not tag[0].startswith(OWN)],
         run_link=tags.get(RUN_LINK, ""),
         aliases=list(version.aliases),
         model_id=tags.get(MODEL_ID),
@@ -52,7 +51,11 @@ def model_entity(summary: ModelSummary, latest: Sequence[ModelVersion]) -> Regis
         last_updated_timestamp=model.updated // 1000,
         description=model.description,
         latest_versions=list(latest),
-        tags=[RegisteredModelTag(key, value) for key, value in sorted(model.tags.items())],
+        tags=[
+            RegisteredModelTag(*tag)
+            for tag in sorted(model.tags.items())
+            if not tag[0].startswith(OWN)
+        ],
         aliases=[
             RegisteredModelAlias(pointer.name, str(pointer.number))
             for pointer in summary.pointers
