@@ -76,26 +76,21 @@ def moving(ours: Server, theirs: Server, folder: Path, size: int) -> Iterator[Ro
     with file.open("wb") as out:
         for _ in range(size // MIB):
             out.write(os.urandom(MIB))
-    took: dict[str, dict[str, float]] = {}
-    peaks: dict[str, float] = {}
-    above: dict[str, float] = {}
-    for server in (ours, theirs):
-        with pointed(server):
-            run, path = _run(server)
-            idle = memory_mib(server.process.pid)
-            with _peak(server) as peak:
-                took[server.url] = _move(server, file, run, path, folder)
-            peaks[server.url] = max(peak)
-            above[server.url] = max(peak) - idle
-    for what, mine in took[ours.url].items():
-        other = took[theirs.url][what]
-        note = f"{size / MIB / mine:,.0f} and {size / MIB / other:,.0f} MiB/s"
+    took: dict[str, list[float]] = {}
+    idle = [memory_mib(server.process.pid) for server in (ours, theirs)]
+    with _peak(ours) as mine, _peak(theirs) as other:
+        for what, move in _moves(ours, theirs, file).items():
+            for server in (ours, theirs):
+                with pointed(server):
+                    took.setdefault(what, []).append(_timed(lambda: move(server)))  # noqa: B023 - called at once
+    for what, (fast, slow) in took.items():
+        note = f"{size / MIB / fast:,.0f} and {size / MIB / slow:,.0f} MiB/s"
         limit = 0.5 if "raw" in what else None
-        yield Row(f"{size // MIB} MiB {what}: time / MLflow's", mine / other, limit, note=note)
-    mine, other = peaks[ours.url], peaks[theirs.url]
-    note = (f"{mine:,.0f} of {other:,.0f} MiB; {above[ours.url]:,.0f} and "
-            f"{above[theirs.url]:,.0f} MiB above the idle server")  # fmt: skip
-    yield Row("peak memory meanwhile / MLflow's", mine / other, 0.1, note=note)
+        yield Row(f"{size // MIB} MiB {what}: time / MLflow's", fast / slow, limit, note=note)
+    peaks = [max(mine), max(other)]
+    note = (f"{peaks[0]:,.0f} of {peaks[1]:,.0f} MiB; {peaks[0] - idle[0]:,.0f} and "
+            f"{peaks[1] - idle[1]:,.0f} MiB above the idle server")  # fmt: skip
+    yield Row("peak memory meanwhile / MLflow's", peaks[0] / peaks[1], 0.1, note=note)
 
 
 def _run(server: Server) -> tuple[str, str]:
@@ -107,27 +102,39 @@ def _run(server: Server) -> tuple[str, str]:
         return run.info.run_id, run.info.artifact_uri.removeprefix("mlflow-artifacts:/")
 
 
-def _move(server: Server, file: Path, run: str, path: str, folder: Path) -> dict[str, float]:
+def _moves(ours: Server, theirs: Server, file: Path) -> dict[str, Callable[[Server], object]]:
+    """Answer what is measured, by name; each way up begins with bytes that no server has."""
     import mlflow
 
-    raw = f"/api/2.0/mlflow-artifacts/artifacts/{path}/raw.bin"
-    there = folder / "there"
-    there.mkdir(exist_ok=True)
-    client = mlflow.MlflowClient()
-    other = file.with_name("other.bin")
-    with file.open("r+b") as stream:
-        stream.write(os.urandom(MIB))  # so that no server has these bytes
-    found = {"up, raw": _timed(lambda: _put(server, raw, file))}
-    found["down, raw"] = _timed(lambda: _get(server, raw, file.stat().st_size))
+    runs: dict[str, tuple[str, str]] = {}
+    for server in (ours, theirs):
+        with pointed(server):
+            runs[server.url] = _run(server)
+
+    def raw(server: Server) -> str:
+        return f"/api/2.0/mlflow-artifacts/artifacts/{runs[server.url][1]}/raw.bin"
+
+    def log(server: Server) -> None:
+        _renew(file)
+        mlflow.MlflowClient().log_artifact(runs[server.url][0], str(file))
+
+    def fetch(server: Server) -> None:
+        there = file.with_name(f"there-{urlsplit(server.url).port}")
+        there.mkdir()
+        uri = f"runs:/{runs[server.url][0]}/{file.name}"
+        mlflow.artifacts.download_artifacts(uri, dst_path=str(there))
+
+    return {
+        "up, raw": lambda server: _put(server, raw(server), file),
+        "down, raw": lambda server: _get(server, raw(server), file.stat().st_size),
+        "up, stock client": log,
+        "down, stock client": fetch,
+    }
+
+
+def _renew(file: Path) -> None:
     with file.open("r+b") as stream:
         stream.write(os.urandom(MIB))
-    file.rename(other)
-    found["up, stock client"] = _timed(lambda: client.log_artifact(run, str(other)))
-    found["down, stock client"] = _timed(
-        lambda: mlflow.artifacts.download_artifacts(f"runs:/{run}/other.bin", dst_path=str(there))
-    )
-    other.rename(file)
-    return found
 
 
 def _timed(work: Callable[[], object]) -> float:
