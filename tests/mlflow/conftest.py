@@ -102,7 +102,9 @@ def registry_only(
     """Point only the registry address at the server: runs and their files stay on this machine."""
     monkeypatch.chdir(tmp_path)
     with pointed(site, local_tracking):
-        mlflow.create_experiment(fresh("local"), artifact_location=(tmp_path / "art").as_uri())
+        name = fresh("local")
+        mlflow.create_experiment(name, artifact_location=(tmp_path / "art").as_uri())
+        mlflow.set_experiment(name)
         yield MlflowClient()
 
 
