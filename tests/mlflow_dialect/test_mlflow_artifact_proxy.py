@@ -15,9 +15,6 @@ from starlette.types import Message
 from tracking_requests import BYTES, Ground, fill, put
 
 from modelry.blobs.uploads import LocalUploads
-from modelry.core.draft import draft
-from modelry.core.service import Service
-from modelry.core.verbs.enlist import Parts
 
 MiB = 1024 * 1024
 
@@ -97,9 +94,7 @@ def test_row_1_a_path_that_leaves_its_run_is_refused(site: Site, ground: Ground,
         "INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "ENDPOINT_NOT_FOUND"}  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "path", ["", "x", "0", "0/nothing/artifacts", "versions", "versions/a/b/1"]
-)
+@pytest.mark.parametrize("path", ["", "x", "0", "0/nothing/artifacts"])
 def test_where_nothing_is_a_list_is_empty(site: Site, path: str) -> None:
     assert listed(site, path) == {}
 
@@ -111,37 +106,6 @@ def test_parts_are_not_spoken_and_the_client_is_told_to_put(site: Site, ground: 
         assert answer.json()["message"].startswith("Multipart upload is not supported")
     link = site.admin.get(f"{BYTES}/presigned/{ground.root}/a")
     assert (link.status_code, link.json()["error_code"]) == (501, "NOT_IMPLEMENTED")
-
-
-def test_the_files_of_a_version_are_read_and_never_written(site: Site, ground: Ground) -> None:
-    put(site.admin, f"{ground.root}/sealed/model.bin", b"weights")
-    service = Service(site.world)
-    facts = draft(version=None, metrics=None, params=None, tags=None, datasets=(),
-                  description=None, run_id=None)  # fmt: skip
-    place = f"{ground.root}/sealed"
-    service.enlist("bytes/m", Parts("folder", service.stored_files(place), place), facts)
-    put(site.admin, f"{place}/model.bin", b"changed later")
-    root = "versions/bytes/m/1"
-    got = site.admin.get(f"{BYTES}/artifacts/{root}/model.bin")
-    assert (got.content, "immutable" in got.headers["cache-control"]) == (b"weights", True)
-    assert listed(site, root)["files"] == [{"path": "model.bin", "is_dir": False, "file_size": 7}]
-    for method in ("PUT", "DELETE"):
-        answer = site.admin(method, f"{BYTES}/artifacts/{root}/model.bin")
-        assert (answer.status_code, "sealed" in answer.json()["message"]) == (400, True)
-    stranger = site.account(default="admin")
-    for absent in (
-        "versions/bytes/m/2",
-        "versions/none/m/1",
-        "versions/../m/1",
-        "versions/bytes/m/x",
-    ):
-        refused = site.admin.get(f"{BYTES}/artifacts/{absent}/model.bin")
-        assert refused.json()["message"] == f"No such artifact: '{absent}/model.bin'"
-    foreign = stranger.get(f"{BYTES}/artifacts/{root}/model.bin")
-    nothing = stranger.get(f"{BYTES}/artifacts/versions/none/m/1/model.bin")
-    assert (foreign.status_code, nothing.status_code) == (404, 404)
-    assert foreign.text.replace("bytes/m", "none/m") == nothing.text
-    assert stranger("PUT", f"{BYTES}/artifacts/{root}/x").status_code == 404
 
 
 class _Body:
