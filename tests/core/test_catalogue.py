@@ -41,9 +41,11 @@ def service(world: World, model_file: MakeFile) -> Service:
 
 def test_an_entry_has_the_highest_version_of_each_stage(service: Service) -> None:
     entry = service.entry("fraud")
-    assert [(each.number, each.stage) for each in entry.latest] == [(3, "none"), (1, "production")]
-    assert [(each.name, each.number) for each in entry.aliases] == [("champion", 2)]
-    assert entry.changed[1] == entry.changed[0] > entry.changed[3]
+    latest = [(each.number, each.stage) for each, _ in entry.latest]
+    assert latest == [(3, "none"), (1, "production")]
+    assert [(each.name, each.number) for each in entry.front.aliases] == [("champion", 2)]
+    changed = {each.number: at for each, at in entry.latest}
+    assert changed[1] == entry.front.changed > changed[3]
     assert service.known("fraud") == entry.model
 
 
@@ -61,6 +63,8 @@ def test_selections_are_of_one_project(service: Service) -> None:
     assert {each.version.number for each in found} == {2, 3}
     assert [each.model.name for each in service.select_models(
         "default", Selection((), BY_NAME, 0, 9))] == ["fraud"]  # fmt: skip
+    nothing = Selection((Match("name", "=", ("other",)),), BY_NAME, 0, 9)
+    assert service.select_models("default", nothing) == []
     with pytest.raises(NotFound):
         service.select_models("nowhere", Selection((), BY_NAME, 0, 9))
 

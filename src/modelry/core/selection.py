@@ -18,7 +18,7 @@ from typing import Literal, TypeAlias, cast
 
 from modelry.core.errors import Invalid
 from modelry.core.events import EventKind
-from modelry.core.model import Model, Version
+from modelry.core.model import Model, Pointer, Version
 from modelry.core.names import check_model, fold
 
 Comparison = Literal["=", "!=", ">", ">=", "<", "<=", "like", "ilike", "in", "not in"]
@@ -91,6 +91,18 @@ class FoundVersion:
     version: Version
     title: str
     changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What a list tells of a model beside itself, each with when it last changed itself.
+
+    `latest` has the version with the highest number of each stage.
+    """
+
+    changed: int
+    latest: tuple[tuple[Version, int], ...]
+    aliases: tuple[Pointer, ...]
 
 
 def title_of(model: Model) -> str:

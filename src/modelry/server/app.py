@@ -36,6 +36,7 @@ from modelry.server.dialects.native import (
     refs,
     versions,
 )
+from modelry.server.dialects.native.hot import native_hot
 from modelry.server.edge import Edge
 from modelry.server.figures import figures_route
 from modelry.server.health import health_routes
@@ -75,8 +76,9 @@ def make_app(world: World, settings: ServerSettings) -> ASGIApp:
     desk = desk_of(world, settings)
     signing_in = signin_routes(sign_in(settings), _as_itself(desk), desk.threads.run)
     app = native_app(desk, *signing_in, figures_route(desk))
-    doors = Doors(app, installed_dialects(desk))
-    return Telemetry(HotDoors(Edge(doors, settings), desk), telemetry(settings))
+    dialects = installed_dialects(desk)
+    edge = Edge(Doors(app, dialects), settings)
+    return Telemetry(HotDoors(edge, desk, native_hot(desk), dialects), telemetry(settings))
 
 
 def telemetry(settings: ServerSettings) -> TelemetrySettings:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from modelry import plugins
+from modelry.core.access import Actor
 from modelry.server.desk import Desk
 from modelry.server.rules import refuse_unguarded
 
@@ -25,6 +29,38 @@ class Dialect:
     name: str
     claims: Callable[[str], bool]
     app: Starlette
+    hot: HotDoor | None = None
+
+
+class Hot(Protocol):
+    """A read whose answer may be remembered until something is committed (`hot.py`)."""
+
+    @property
+    def name(self) -> str:
+        """The template of the route."""
+        ...
+
+    def read(self, request: Request) -> tuple[Actor, Response]:
+        """Look who asks and answer him; runs in a thread, raises what a verb does."""
+        ...
+
+    def refuse(self, error: Exception, request_id: str) -> Response:
+        """Answer what `read` raised."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HotDoor:
+    """Which reads of a protocol may be remembered.
+
+    `of` is given a request and its body and answers the read that it is, None
+    for all others. It has a body only where the path ends with one of `posts`.
+    `varying` are headers (lower case) with which nothing is remembered.
+    """
+
+    of: Callable[[Scope, bytes], Hot | None]
+    posts: tuple[str, ...] = ()
+    varying: frozenset[bytes] = frozenset()
 
 
 def under(*prefixes: str) -> Callable[[str], bool]:

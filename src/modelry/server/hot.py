@@ -9,20 +9,16 @@ be stale.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
 
 from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from modelry.core.errors import RegistryError
-from modelry.core.names import parse_model
-from modelry.core.service import Service
 from modelry.server import answers
-from modelry.server.desk import Call, Desk
-from modelry.server.dialects.native.places import is_id, model_name
-from modelry.server.dialects.native.versions import body_of
+from modelry.server.desk import Desk
+from modelry.server.dialect import Dialect, Hot, HotDoor
 from modelry.server.edge import SECURITY, Edge
 from modelry.server.marks import Marks
 from modelry.server.problems import problem
@@ -33,12 +29,12 @@ _MOST_BYTES = 64 * 1024 * 1024
 _LARGEST = 256 * 1024
 """Bytes of the largest answer that is remembered, as versions may have many files."""
 
-_RESOLVE = "/registry/resolve"
-_MODELS = "/registry/models/"
+_LARGEST_QUESTION = 4096
+"""Bytes of the largest body of a question that is remembered."""
+
 _HEADERS = [(name.lower().encode(), value.encode()) for name, value in SECURITY.items()]
 
-Key = tuple[bytes, bytes, bytes, bytes]
-Find = Callable[[Service], str]
+Key = tuple[bytes, bytes, bytes, bytes, str, bytes]
 
 
 @dataclass(slots=True)
@@ -55,8 +51,15 @@ class _Remembered:
 class HotDoors:
     """Answers what it remembers; everything else goes on to the edge and the app behind it."""
 
-    def __init__(self, edge: Edge, desk: Desk) -> None:
+    def __init__(
+        self, edge: Edge, desk: Desk, native: HotDoor, dialects: Sequence[Dialect] = ()
+    ) -> None:
         self._app, self._desk = edge, desk
+        self._native = native
+        self._dialects = tuple(dialects)
+        doors = [native, *(each.hot for each in dialects if each.hot is not None)]
+        self._posts = tuple(path for door in doors for path in door.posts)
+        self._varying = frozenset(name for door in doors for name in door.varying) | {b"origin"}
         self._marks = Marks(desk.world.store, desk.threads.run)
         self._known: dict[Key, _Remembered] = {}
         self._at: Hashable = None
@@ -65,9 +68,35 @@ class HotDoors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer from memory, or look and remember, or pass on."""
-        if scope["type"] != "http" or scope["method"] != "GET":
+        if scope["type"] != "http" or not self._may_be_hot(scope["method"], scope["path"]):
             await self._app(scope, receive, send)
             return
+        asked = self._asked(scope)
+        body: bytes | None = b""
+        if asked is not None and scope["method"] == "POST":
+            body, receive = await _question(receive)
+        if asked is None or body is None:
+            await self._app(scope, receive, send)
+            return
+        token, seen, host = asked
+        key = (scope["raw_path"], scope["query_string"], token, host, scope["scheme"], body)
+        found = await self._still(key) if key in self._known else None
+        if found is not None:
+            self._hit.inc()
+            await _send(found, seen, scope, send)
+            return
+        hot = self._door(scope, body)
+        if hot is None:
+            await self._app(scope, receive, send)
+            return
+        self._miss.inc()
+        await self._look(key, hot, seen, scope, receive, send)
+
+    def _may_be_hot(self, method: str, path: str) -> bool:
+        return method == "GET" or (method == "POST" and path.endswith(self._posts))
+
+    def _asked(self, scope: Scope) -> tuple[bytes, bytes, bytes] | None:
+        """Answer who asks, what he has, and whom; None with a header that varies the answer."""
         token = seen = host = b""
         for name, value in scope["headers"]:
             if name == b"authorization":
@@ -76,19 +105,17 @@ class HotDoors:
                 host = value
             elif name == b"if-none-match":
                 seen = value
-        key = (scope["raw_path"], scope["query_string"], token, host)
-        if key in self._known:
-            found = await self._still(key)
-            if found is not None:
-                self._hit.inc()
-                await _send(found, seen, scope, send)
-                return
-        route = _route(scope)
-        if route is None:
-            await self._app(scope, receive, send)
-            return
-        self._miss.inc()
-        await self._look(key, route, seen, scope, receive, send)
+            elif name in self._varying and (name != b"origin" or scope["method"] == "POST"):
+                return None
+        return token, seen, host
+
+    def _door(self, scope: Scope, body: bytes) -> Hot | None:
+        """Answer the read that a request is, by whoever its path belongs to."""
+        path: str = scope["path"]
+        for dialect in self._dialects:
+            if dialect.claims(path):
+                return dialect.hot.of(scope, body) if dialect.hot is not None else None
+        return self._native.of(scope, body) if scope["method"] == "GET" else None
 
     async def _still(self, key: Key) -> _Remembered | None:
         """Answer what is remembered for `key`, where it holds now."""
@@ -108,23 +135,28 @@ class HotDoors:
         return found
 
     async def _look(  # noqa: PLR0913 - an ASGI call, and what is known of it
-        self, key: Key, route: tuple[str, Find], seen: bytes,
+        self, key: Key, hot: Hot, seen: bytes,
         scope: Scope, receive: Receive, send: Send,
     ) -> None:  # fmt: skip
-        call = Call(self._desk, Request(scope, receive))
-        name, find = route
+        request = Request(scope, receive)
+        request_id = str(scope["state"].get("request_id", ""))
         try:
             self._app.look(scope)
-            mark, found = await self._desk.threads.run(lambda: self._read(call, name, find))
         except RegistryError as refusal:
-            scope["state"]["route"] = name
-            response = problem(refusal, call.request_id)
-            response.raw_headers.extend(_HEADERS)
-            await response(scope, receive, send)
-            return
-        if await self._now() == mark:  # else it changed meanwhile: the next one remembers
-            self._remember(key, mark, found)
-        await _send(found, seen, scope, send)
+            response = problem(refusal, request_id)
+        else:
+            try:
+                mark, found = await self._desk.threads.run(lambda: self._read(request, hot))
+            except Exception as error:  # noqa: BLE001 - whoever reads says how it is refused
+                response = hot.refuse(error, request_id)
+            else:
+                if await self._now() == mark:  # else it changed meanwhile: the next one remembers
+                    self._remember(key, mark, found)
+                await _send(found, seen, scope, send)
+                return
+        scope["state"]["route"] = hot.name
+        response.raw_headers.extend(_HEADERS)
+        await response(scope, receive, send)
 
     async def _now(self) -> Hashable:
         """Answer the mark of now, None where the store cannot be asked."""
@@ -148,68 +180,36 @@ class HotDoors:
         self._known.clear()
         self._at, self._bytes = mark, 0
 
-    def _read(self, call: Call, name: str, find: Find) -> tuple[Hashable, _Remembered]:
+    def _read(self, request: Request, hot: Hot) -> tuple[Hashable, _Remembered]:
         mark = self._desk.world.store.generation()
-        actor = call.actor()
-        service = self._desk.service(actor, call.trace)
-        response = answers.of_version(body_of(service, service.resolve(find(service))))
-        etag = response.headers["etag"].encode()
+        actor, response = hot.read(request)
+        etag = response.headers.get("etag", "").encode()
         headers = [*response.raw_headers, *_HEADERS]
         return mark, _Remembered(
-            bytes(response.body), etag, headers, actor.name, actor.token, actor.expires, name
+            bytes(response.body), etag, headers, actor.name, actor.token, actor.expires, hot.name
         )
+
+
+async def _question(receive: Receive) -> tuple[bytes | None, Receive]:
+    """Read a short body; what does not come at once and whole is left to the app (None)."""
+    first = await receive()
+    waiting: list[Message] = [first]
+
+    async def again() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    body: bytes = first.get("body", b"")
+    whole = first["type"] == "http.request" and not first.get("more_body", False)
+    return (body if whole and len(body) <= _LARGEST_QUESTION else None), again
 
 
 async def _send(found: _Remembered, seen: bytes, scope: Scope, send: Send) -> None:
     state = scope["state"]
     state["actor"], state["route"] = found.actor, found.route
-    if seen and answers.unchanged(seen.decode("latin-1"), found.etag.decode()):
+    if seen and found.etag and answers.unchanged(seen.decode("latin-1"), found.etag.decode()):
         headers = [(b"etag", found.etag), *_HEADERS]
         await send({"type": "http.response.start", "status": 304, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
         return
     await send({"type": "http.response.start", "status": 200, "headers": found.headers})
     await send({"type": "http.response.body", "body": found.body})
-
-
-def _route(scope: Scope) -> tuple[str, Find] | None:
-    """Read which version a path names, None where it is another door."""
-    path: str = scope["path"]
-    if path == _RESOLVE:
-        ref = _only(scope["query_string"], "ref")
-        return (path, lambda _: ref) if ref else None
-    if not path.startswith(_MODELS):
-        return None
-    parts = path[len(_MODELS) :].split("/")
-    if len(parts) == 3 and parts[0] == "stages" and parts[2] == "latest":  # noqa: PLR2004
-        return _latest(scope, parts[1])
-    if len(parts) in {3, 4} and parts[-2] == "versions" and parts[0] != "versions":
-        place, version = "/".join(parts[:-2]), parts[-1]
-        plain = not scope["query_string"] and not is_id(version)
-        if plain and all(parts) and len(version) <= 128:  # noqa: PLR2004 - as the door
-            name = f"{_MODELS}{{model_id}}/versions/{{version}}"
-            return name, lambda service: f"{model_name(service, place)}:{version}"
-    return None
-
-
-def _latest(scope: Scope, stage: str) -> tuple[str, Find] | None:
-    place = _only(scope["query_string"], "model_id")
-    if place is None or not 0 < len(stage) <= 128:  # noqa: PLR2004 - as the door
-        return None
-
-    def find(service: Service) -> str:
-        name = model_name(service, place)
-        return f"{name}@{service.stages(parse_model(name).project).stage(stage).name}"
-
-    return f"{_MODELS}stages/{{stage}}/latest", find
-
-
-def _only(query: bytes, name: str) -> str | None:
-    """Answer the one parameter of a query; None where there is another, or none."""
-    try:
-        pairs = parse_qsl(query.decode("ascii"), strict_parsing=True, keep_blank_values=True)
-    except (UnicodeDecodeError, ValueError):
-        return None
-    if len(pairs) != 1 or pairs[0][0] != name or not 0 < len(pairs[0][1]) <= 600:  # noqa: PLR2004
-        return None
-    return pairs[0][1]

@@ -74,8 +74,11 @@ class SelectionConformance:
         with store.read() as view:
             model = view.model("default", "credit")
             assert model is not None
-            assert view.changed(model, [1, 2]) == {0: 7000, 1: 7000, 2: 1}
-            assert view.changed(model, []) == {0: 7000}
+            assert [view.changed(model, number) for number in (1, 2)] == [7000, 0]
+            front = view.fronts([model])[0]
+        assert front.changed == 7000
+        assert [(each.number, at) for each, at in front.latest] == [(2, 5000)]
+        assert front.aliases == ()
 
 
 def _key(found: FoundVersion, by: str) -> Any:  # noqa: ANN401 - text or a number

@@ -12,7 +12,7 @@ from modelry.core.model import Model, ModelSummary, Move, Pointer, Stamp, Versio
 from modelry.core.names import Ref
 from modelry.core.ports.tracking import TrackingLedger, TrackingView
 from modelry.core.query import Query
-from modelry.core.selection import FoundModel, FoundVersion, Selection
+from modelry.core.selection import FoundModel, FoundVersion, Front, Selection
 from modelry.core.strict_json import Json
 
 T = TypeVar("T")
@@ -185,8 +185,12 @@ class View(Protocol):
         """Answer living versions of a project that a selection names, in its order."""
         ...
 
-    def changed(self, model: Model, numbers: Sequence[int]) -> Mapping[int, int]:
-        """Answer when versions last changed themselves (see `selection`), and under 0 the model."""
+    def fronts(self, some: Sequence[Model]) -> Sequence[Front]:
+        """Answer for each of these models its latest versions and its aliases, sorted by name."""
+        ...
+
+    def changed(self, model: Model, number: int) -> int:
+        """Answer when a version last changed itself (see `selection`), 0 where it never did."""
         ...
 
     def environment(self, digest: str) -> str | None:

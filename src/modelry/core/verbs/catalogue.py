@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from modelry.core.access import Action
 from modelry.core.lifecycle import Lifecycle
-from modelry.core.model import Model, Pointer, Version
+from modelry.core.model import Model, Version
 from modelry.core.names import Ref
-from modelry.core.ports import View
-from modelry.core.selection import FoundVersion, Selection
+from modelry.core.selection import FoundVersion, Front, Selection
 from modelry.core.verbs.permit import permit
 from modelry.core.verbs.world import World, lifecycle_of, living_model, living_version
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A model, its aliases, the latest version of each stage, and when each last changed itself."""
+    """A model, its latest versions and its aliases, and the stages of its project in their order."""
 
     model: Model
     lifecycle: Lifecycle
-    aliases: tuple[Pointer, ...]
-    latest: tuple[Version, ...]
-    changed: Mapping[int, int]
+    front: Front
+
+    @property
+    def latest(self) -> Sequence[tuple[Version, int]]:
+        """The highest version of each stage, in the order of the stages, and when it changed."""
+        order = {stage.name: at for at, stage in enumerate(self.lifecycle.stages)}
+        return sorted(self.front.latest, key=lambda each: order.get(each[0].stage, len(order)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +51,8 @@ def entry(world: World, ref: Ref) -> Entry:
     """Answer a model with the highest number of each of its stages."""
     permit(world, Action.READ, ref.project, str(ref))
     with world.store.read() as view:
-        return entry_of(view, living_model(view, ref))
-
-
-def entry_of(view: View, model: Model) -> Entry:
-    """Answer what a list of models tells of one."""
-    lifecycle = lifecycle_of(view, model.project)
-    found = [
-        each for stage in lifecycle.stages for each in view.versions(model, stage.name, None, 1)
-    ]
-    aliases = tuple(each for each in view.pointers(model) if each.kind == "alias")
-    changed = view.changed(model, [each.number for each in found])
-    return Entry(model, lifecycle, aliases, tuple(found), changed)
+        model = living_model(view, ref)
+        return Entry(model, lifecycle_of(view, ref.project), view.fronts([model])[0])
 
 
 def sheet(world: World, ref: Ref) -> Sheet:
@@ -67,16 +61,18 @@ def sheet(world: World, ref: Ref) -> Sheet:
     with world.store.read() as view:
         version = living_version(view, ref)
         model = living_model(view, ref)
-        changed = view.changed(model, [version.number])
-        return Sheet(model, lifecycle_of(view, ref.project), version, changed[version.number])
+        changed = view.changed(model, version.number) or version.created
+        return Sheet(model, lifecycle_of(view, ref.project), version, changed)
 
 
 def select_models(world: World, project: str, selection: Selection) -> Sequence[Entry]:
     """Answer a page of models of a project, each with its latest versions."""
     permit(world, Action.READ, project)
     with world.store.read() as view:
-        lifecycle_of(view, project)
-        return [entry_of(view, each.model) for each in view.select_models(project, selection)]
+        lifecycle = lifecycle_of(view, project)
+        found = [each.model for each in view.select_models(project, selection)]
+        fronts = view.fronts(found) if found else ()
+        return [Entry(*each) for each in zip(found, repeat(lifecycle), fronts, strict=False)]
 
 
 def select_versions(

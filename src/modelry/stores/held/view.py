@@ -26,6 +26,7 @@ from modelry.core.selection import (
     CHANGES_OF_VERSION,
     FoundModel,
     FoundVersion,
+    Front,
     Selection,
     title_of,
 )
@@ -301,34 +302,50 @@ class HeldView:
     def select_models(self, project: str, selection: Selection) -> Sequence[FoundModel]:
         """See `View.select_models`."""
         found = [
-            FoundModel(model, self.changed(model, ())[0])
-            for model in self._living_models({project})
+            FoundModel(each, self._last(each, None)) for each in self._living_models({project})
         ]
         return select_models(found, selection)
 
     def select_versions(self, project: str, selection: Selection) -> Sequence[FoundVersion]:
         """See `View.select_versions`."""
-        found: list[FoundVersion] = []
-        for model in self._living_models({project}):
-            living = self._living(model)
-            changed = self.changed(model, [each.number for each in living])
-            found += [
-                FoundVersion(
-                    self._standing(model, each) or each, title_of(model), changed[each.number]
-                )
-                for each in living
-            ]
+        found = [
+            FoundVersion(
+                self._standing(model, each) or each,
+                title_of(model),
+                self.changed(model, each.number) or each.created,
+            )
+            for model in self._living_models({project})
+            for each in self._living(model)
+        ]
         return select_versions(found, selection)
 
-    def changed(self, model: Model, numbers: Sequence[int]) -> Mapping[int, int]:
+    def fronts(self, some: Sequence[Model]) -> Sequence[Front]:
+        """See `View.fronts`."""
+        return [self._front(model) for model in some]
+
+    def _front(self, model: Model) -> Front:
+        highest = {each.stage: each for each in self._living(model)}
+        latest = tuple(
+            (self._standing(model, each) or each, self.changed(model, each.number) or each.created)
+            for each in highest.values()
+        )
+        aliases = tuple(each for each in self.pointers(model) if each.kind == "alias")
+        return Front(self._last(model, None), latest, aliases)
+
+    def changed(self, model: Model, number: int) -> int:
         """See `View.changed`."""
-        found = dict.fromkeys([0, *numbers], model.created)
-        for event in self.every_event(model_chain(model.project, model.name)):
-            if event.kind in CHANGES_OF_MODEL:
-                found[0] = event.at
-            if event.kind in CHANGES_OF_VERSION:
-                found.update(dict.fromkeys(touched(event).intersection(numbers), event.at))
-        return found
+        return self._last(model, number)
+
+    def _last(self, model: Model, number: int | None) -> int:
+        """Answer when a version, or the model itself, last changed."""
+        chain = model_chain(model.project, model.name)
+        kinds = CHANGES_OF_MODEL if number is None else CHANGES_OF_VERSION
+        found = [
+            each.at
+            for each in self.every_event(chain)
+            if each.kind in kinds and (number is None or number in touched(each))
+        ]
+        return found[-1] if found else (model.created if number is None else 0)
 
     def environment(self, digest: str) -> str | None:
         """See `View.environment`."""

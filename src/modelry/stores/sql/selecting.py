@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     JSON,
     ColumnElement,
     ScalarSelect,
+    Select,
     and_,
     bindparam,
     case,
@@ -20,14 +22,15 @@ from sqlalchemy import (
 )
 
 from modelry.core.events import model_chain
-from modelry.core.model import Model
+from modelry.core.model import Model, Pointer, Version
 from modelry.core.selection import (
     CHANGES_OF_MODEL,
     CHANGES_OF_VERSION,
     TITLE,
     FoundModel,
     FoundVersion,
-    Match,
+    Front,
+    Operand,
     Selection,
     Sort,
     name_for,
@@ -35,7 +38,7 @@ from modelry.core.selection import (
 from modelry.core.strict_json import dumps
 from modelry.stores.sql import rows
 from modelry.stores.sql.look import Look
-from modelry.stores.sql.tables import START, attributes, events, models, touched, versions
+from modelry.stores.sql.tables import START, attributes, events, models, pointers, touched, versions
 
 _BATCH = 500
 _OF_VERSION = sorted(map(str, CHANGES_OF_VERSION))
@@ -71,12 +74,28 @@ def _last_of_model(chain: Any) -> ScalarSelect[Any]:  # noqa: ANN401 - a column 
 
 _MODEL_CHANGED = func.coalesce(_last_of_model(_CHAIN), models.c.created)
 _VERSION_CHANGED = func.coalesce(_last_of_version(_CHAIN, versions.c.number), versions.c.created)
-_ONE_MODEL = select(_last_of_model(bindparam("chain")))
-_SOME_VERSIONS = (
-    select(versions.c.number, _last_of_version(bindparam("chain"), versions.c.number))
-    .where(versions.c.model_id == bindparam("model"))
-    .where(versions.c.number.in_(bindparam("numbers", expanding=True)))
+_ONE_VERSION = select(_last_of_version(bindparam("chain"), bindparam("number")))
+_IDS: Any = bindparam("ids", expanding=True)
+_heights = (
+    select(versions.c.model_id, versions.c.stage, func.max(versions.c.number).label("number"))
+    .where(versions.c.model_id.in_(_IDS), versions.c.deleted.is_(None))
+    .group_by(versions.c.model_id, versions.c.stage)
+    .subquery()
 )
+_LATEST = (
+    select(*rows.VERSION_COLUMNS, versions.c.model_id, _VERSION_CHANGED)
+    .select_from(
+        _heights.join(versions, and_(versions.c.model_id == _heights.c.model_id,
+                                     versions.c.number == _heights.c.number))
+        .join(models, models.c.id == versions.c.model_id)
+    )
+)  # fmt: skip
+_ALIASES = (
+    select(pointers.c.model_id, *rows.POINTER_COLUMNS)
+    .where(pointers.c.model_id.in_(_IDS), pointers.c.kind == "alias")
+    .order_by(pointers.c.model_id, pointers.c.name)
+)
+_CHANGED = select(models.c.id, _MODEL_CHANGED).where(models.c.id.in_(_IDS))
 
 
 class SelectionLook(Look):
@@ -84,65 +103,124 @@ class SelectionLook(Look):
 
     def select_models(self, project: str, selection: Selection) -> Sequence[FoundModel]:
         """See `View.select_models`."""
-        tongue = _Tongue(self._connection.dialect.name)
-        wanted = [models.c.project == project, models.c.deleted.is_(None)]
-        wanted += [_model_holds(tongue, match) for match in selection.matches]
-        if selection.without is not None:
-            key, value = selection.without
-            wanted.append(func.coalesce(tongue.member(models.c.tags, key), "") != value)
-        by = {"name": tongue.title(), "created": models.c.created, "changed": _MODEL_CHANGED}
-        query = (
-            select(*rows.MODEL_COLUMNS, _MODEL_CHANGED)
-            .where(*wanted)
-            .order_by(*_order(selection.sorts, by))
-            .limit(selection.limit)
-            .offset(selection.skip)
-        )
-        return [FoundModel(rows.model(row[:-1]), row[-1]) for row in self._rows(query)]
+        query = _models_query(self._connection.dialect.name, _shape(selection))
+        found = self._rows(query, **_given(project, selection))
+        return [FoundModel(rows.model(row[:-1]), row[-1]) for row in found]
 
     def select_versions(self, project: str, selection: Selection) -> Sequence[FoundVersion]:
         """See `View.select_versions`: first which, then all of them."""
-        tongue = _Tongue(self._connection.dialect.name)
-        wanted = [models.c.project == project, models.c.deleted.is_(None),
-                  versions.c.deleted.is_(None)]  # fmt: skip
-        wanted += [_version_holds(tongue, match) for match in selection.matches]
-        if selection.without is not None:
-            wanted.append(versions.c.model_id.not_in(_with_tag(*selection.without)))
-        by = {"name": tongue.title(), "number": versions.c.number,
-              "created": versions.c.created, "changed": _VERSION_CHANGED}  # fmt: skip
-        which = (
-            select(versions.c.id)
-            .select_from(versions.join(models, models.c.id == versions.c.model_id))
-            .where(*wanted)
-            .order_by(*_order(selection.sorts, by))
-            .limit(selection.limit)
-            .offset(selection.skip)
-        )
-        return self._read_versions([row[0] for row in self._rows(which)], tongue)
-
-    def _read_versions(self, ids: Sequence[int], tongue: _Tongue) -> Sequence[FoundVersion]:
+        query = _versions_query(self._connection.dialect.name, _shape(selection))
+        which = [row[0] for row in self._rows(query, **_given(project, selection))]
         found: dict[int, FoundVersion] = {}
-        query = select(*rows.VERSION_COLUMNS, tongue.title(), _VERSION_CHANGED).select_from(
-            versions.join(models, models.c.id == versions.c.model_id)
-        )
-        for start in range(0, len(ids), _BATCH):
-            batch = query.where(versions.c.id.in_(ids[start : start + _BATCH]))
-            for row in self._rows(batch):
+        reading = _reading_query(self._connection.dialect.name)
+        for start in range(0, len(which), _BATCH):
+            for row in self._rows(reading, ids=which[start : start + _BATCH]):
                 found[row[0]] = FoundVersion(rows.version(row[:-2]), row[-2], row[-1])
-        return [found[each] for each in ids]
+        return [found[each] for each in which]
 
-    def changed(self, model: Model, numbers: Sequence[int]) -> Mapping[int, int]:
+    def fronts(self, some: Sequence[Model]) -> Sequence[Front]:
+        """See `View.fronts`: three queries, however many models."""
+        ids = [model.id for model in some]
+        latest: dict[int, list[tuple[Version, int]]] = {}
+        for row in self._rows(_LATEST, ids=ids):
+            latest.setdefault(row[-2], []).append((rows.version(row[:-2]), row[-1]))
+        named: dict[int, list[Pointer]] = {}
+        for row in self._rows(_ALIASES, ids=ids):
+            named.setdefault(row[0], []).append(rows.pointer(row[1:]))
+        changed = {row[0]: row[1] for row in self._rows(_CHANGED, ids=ids)}
+        return [
+            Front(changed[each], tuple(latest.get(each, ())), tuple(named.get(each, ())))
+            for each in ids
+        ]
+
+    def changed(self, model: Model, number: int) -> int:
         """See `View.changed`."""
         chain = model_chain(model.project, model.name)
-        row = self._row(_ONE_MODEL, chain=chain)
-        found = dict.fromkeys([0, *numbers], model.created)
-        found[0] = (row[0] if row else None) or model.created
-        if numbers:
-            for number, at in self._rows(
-                _SOME_VERSIONS, chain=chain, model=model.id, numbers=numbers
-            ):
-                found[number] = at or model.created
-        return found
+        row = self._row(_ONE_VERSION, chain=chain, number=number)
+        return int(row[0]) if row and row[0] else 0
+
+
+Shape = tuple[tuple[tuple[str, str, bool], ...], tuple[Sort, ...], bool]
+"""What makes two selections one statement: subjects, comparisons, empty values, orders."""
+
+
+def _shape(selection: Selection) -> Shape:
+    matches = tuple(
+        (each.subject, each.comparison, "" in each.values) for each in selection.matches
+    )
+    return matches, selection.sorts, selection.without is not None
+
+
+def _given(project: str, selection: Selection) -> dict[str, object]:
+    """Answer the parameters of the statement of a selection."""
+    given: dict[str, object] = {
+        "project": project, "limit": selection.limit, "skip": selection.skip,
+    }  # fmt: skip
+    for at, match in enumerate(selection.matches):
+        values: Sequence[Operand] = match.values
+        given[f"key{at}"] = match.key
+        if match.comparison in {"in", "not in"}:
+            given[f"value{at}"] = list(values)
+        else:
+            given[f"value{at}"] = values[0]
+            given[f"glob{at}"] = str(values[0]).translate(_GLOB)
+            given[f"plain{at}"] = str(values[0]).replace("\\", "\\\\")
+            given[f"start{at}"] = str(values[0])[:START]
+        if match.subject == "name":
+            given[f"names{at}"] = [name_for(str(value)).lower() for value in values]
+    if selection.without is not None:
+        given["barred_key"], given["barred"] = selection.without
+        given["barred_start"] = selection.without[1][:START]
+    return given
+
+
+@cache
+def _models_query(dialect: str, shape: Shape) -> Select[Any]:
+    tongue = _Tongue(dialect)
+    matches, sorts, barring = shape
+    wanted = [models.c.project == bindparam("project"), models.c.deleted.is_(None)]
+    wanted += [_model_holds(tongue, at, *match) for at, match in enumerate(matches)]
+    if barring:
+        tag = func.coalesce(tongue.member(models.c.tags, bindparam("barred_key")), "")
+        wanted.append(tag != bindparam("barred"))
+    by = {"name": tongue.title(), "created": models.c.created, "changed": _MODEL_CHANGED}
+    return (
+        select(*rows.MODEL_COLUMNS, _MODEL_CHANGED)
+        .where(*wanted)
+        .order_by(*_order(sorts, by))
+        .limit(bindparam("limit"))
+        .offset(bindparam("skip"))
+    )
+
+
+@cache
+def _versions_query(dialect: str, shape: Shape) -> Select[Any]:
+    tongue = _Tongue(dialect)
+    matches, sorts, barring = shape
+    wanted = [models.c.project == bindparam("project"), models.c.deleted.is_(None),
+              versions.c.deleted.is_(None)]  # fmt: skip
+    wanted += [_version_holds(tongue, at, *match) for at, match in enumerate(matches)]
+    if barring:
+        wanted.append(versions.c.model_id.not_in(_barred()))
+    by = {"name": tongue.title(), "number": versions.c.number,
+          "created": versions.c.created, "changed": _VERSION_CHANGED}  # fmt: skip
+    return (
+        select(versions.c.id)
+        .select_from(versions.join(models, models.c.id == versions.c.model_id))
+        .where(*wanted)
+        .order_by(*_order(sorts, by))
+        .limit(bindparam("limit"))
+        .offset(bindparam("skip"))
+    )
+
+
+@cache
+def _reading_query(dialect: str) -> Select[Any]:
+    return (
+        select(*rows.VERSION_COLUMNS, _Tongue(dialect).title(), _VERSION_CHANGED)
+        .select_from(versions.join(models, models.c.id == versions.c.model_id))
+        .where(versions.c.id.in_(bindparam("ids", expanding=True)))
+    )
 
 
 class _Tongue:
@@ -151,36 +229,28 @@ class _Tongue:
     def __init__(self, name: str) -> None:
         self._sqlite = name == "sqlite"
 
-    def member(self, column: ColumnElement[Any], key: str) -> ColumnElement[Any]:
-        """Answer a member of a JSON object as text; no key of ours holds a quote."""
-        if '"' in key or "\\" in key:
-            return literal(None)
+    def member(self, column: ColumnElement[Any], key: Any) -> ColumnElement[Any]:  # noqa: ANN401 - text or a parameter
+        """Answer a member of a JSON object as text; no key of ours holds a quote or a backslash."""
         if self._sqlite:
-            return func.json_extract(column, f'$."{key}"')
+            path = literal('$."') + func.replace(key, '"', "") + literal('"')
+            exact = func.instr(key, '"') + func.instr(key, "\\") == 0
+            return case((exact, func.json_extract(column, path)))
         return func.json_extract_path_text(cast(column, JSON), key).collate("C")
 
     def title(self) -> ColumnElement[Any]:
         """Answer how the model is called."""
-        titled = func.instr(models.c.tags, dumps(TITLE)) > 0
-        if not self._sqlite:
-            titled = func.strpos(models.c.tags, dumps(TITLE)) > 0
-        name = func.coalesce(self.member(models.c.tags, TITLE), models.c.name)
-        return case((titled, name), else_=models.c.name)
+        has = func.instr if self._sqlite else func.strpos
+        name = func.coalesce(self._title(), models.c.name)
+        return case((has(models.c.tags, dumps(TITLE)) > 0, name), else_=models.c.name)
 
-    def like(
-        self, column: ColumnElement[Any], pattern: str, *, folded: bool
-    ) -> ColumnElement[bool]:
-        """Match a pattern in which nothing but `%` and `_` is special."""
-        if self._sqlite and not folded:
-            return column.op("GLOB")(pattern.translate(_GLOB))
-        plain = pattern if self._sqlite else pattern.replace("\\", "\\\\")
-        return column.op("ILIKE" if folded and not self._sqlite else "LIKE")(plain)
+    def _title(self) -> ColumnElement[Any]:
+        if self._sqlite:
+            return func.json_extract(models.c.tags, f"$.{dumps(TITLE)}")
+        return func.json_extract_path_text(cast(models.c.tags, JSON), TITLE).collate("C")
 
-    def holds(self, column: ColumnElement[Any], match: Match) -> ColumnElement[bool]:
-        """Answer what must hold of a column for `match` to be true of it."""
-        value = match.values[0] if match.values else ""
-        if match.comparison in {"like", "ilike"}:
-            return self.like(column, str(value), folded=match.comparison == "ilike")
+    def holds(self, column: ColumnElement[Any], at: int, comparison: str) -> ColumnElement[bool]:
+        """Answer what must hold of a column for the match `at` to be true of it."""
+        value: Any = bindparam(f"value{at}", expanding=comparison in {"in", "not in"})
         operators: dict[str, Callable[[], ColumnElement[bool]]] = {
             "=": lambda: column == value,
             "!=": lambda: column != value,
@@ -188,10 +258,23 @@ class _Tongue:
             ">=": lambda: column >= value,
             "<": lambda: column < value,
             "<=": lambda: column <= value,
-            "in": lambda: column.in_(match.values),
-            "not in": lambda: column.not_in(match.values),
+            "in": lambda: column.in_(value),
+            "not in": lambda: column.not_in(value),
+            "like": lambda: self._like(column, at),
+            "ilike": lambda: self._ilike(column, at),
         }
-        return operators[match.comparison]()
+        return operators[comparison]()
+
+    def _like(self, column: ColumnElement[Any], at: int) -> ColumnElement[bool]:
+        """Match a pattern in which nothing but `%` and `_` is special."""
+        if self._sqlite:
+            return column.op("GLOB")(bindparam(f"glob{at}"))
+        return column.op("LIKE")(bindparam(f"plain{at}"))
+
+    def _ilike(self, column: ColumnElement[Any], at: int) -> ColumnElement[bool]:
+        if self._sqlite:  # whose LIKE ignores the case of ASCII letters, and has no escape
+            return column.op("LIKE")(bindparam(f"value{at}"))
+        return column.op("ILIKE")(bindparam(f"plain{at}"))
 
 
 _GLOB = str.maketrans({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"})
@@ -201,52 +284,50 @@ def _order(sorts: Sequence[Sort], by: Mapping[str, ColumnElement[Any]]) -> list[
     return [by[each.by].desc() if each.descending else by[each.by].asc() for each in sorts]
 
 
-def _named(tongue: _Tongue, match: Match) -> ColumnElement[bool]:
+def _named(tongue: _Tongue, at: int, comparison: str) -> ColumnElement[bool]:
     """Look for a name by its index where it is known exactly."""
-    exact = tongue.holds(tongue.title(), match)
-    if match.comparison not in {"=", "in"}:
+    exact = tongue.holds(tongue.title(), at, comparison)
+    if comparison not in {"=", "in"}:
         return exact
-    keys = [name_for(str(value)).lower() for value in match.values]
-    return and_(models.c.name_key.in_(keys), exact)
+    return and_(models.c.name_key.in_(bindparam(f"names{at}", expanding=True)), exact)
 
 
-def _model_holds(tongue: _Tongue, match: Match) -> ColumnElement[bool]:
-    if match.subject == "tag":
-        return tongue.holds(tongue.member(models.c.tags, match.key), match)
-    return _named(tongue, match)
+def _model_holds(
+    tongue: _Tongue, at: int, subject: str, comparison: str, _: object
+) -> ColumnElement[bool]:
+    if subject == "tag":
+        return tongue.holds(tongue.member(models.c.tags, bindparam(f"key{at}")), at, comparison)
+    return _named(tongue, at, comparison)
 
 
-def _version_holds(tongue: _Tongue, match: Match) -> ColumnElement[bool]:
-    if match.subject == "name":
-        return _named(tongue, match)
-    if match.subject == "tag":
+def _version_holds(
+    tongue: _Tongue, at: int, subject: str, comparison: str, empty: object
+) -> ColumnElement[bool]:
+    if subject == "name":
+        return _named(tongue, at, comparison)
+    if subject == "tag":
+        starts = attributes.c.start == bindparam(f"start{at}") if comparison == "=" else true()
         return versions.c.id.in_(
             select(attributes.c.version_id).where(
-                attributes.c.kind == "tag", attributes.c.name == match.key,
-                _starts(match), tongue.holds(attributes.c.value, match))
+                attributes.c.kind == "tag", attributes.c.name == bindparam(f"key{at}"),
+                starts, tongue.holds(attributes.c.value, at, comparison))
         )  # fmt: skip
-    if match.subject == "number":
-        return tongue.holds(versions.c.number, match)
-    if match.subject == "run_id":
-        plain = match.comparison in {"=", "in"} and "" not in match.values
+    if subject == "number":
+        return tongue.holds(versions.c.number, at, comparison)
+    if subject == "run_id":
+        plain = comparison in {"=", "in"} and not empty
         run = versions.c.run_id if plain else func.coalesce(versions.c.run_id, "")
-        return tongue.holds(run, match)
-    return tongue.holds(tongue.member(versions.c.document, "source"), match)
+        return tongue.holds(run, at, comparison)
+    return tongue.holds(tongue.member(versions.c.document, literal("source")), at, comparison)
 
 
-def _starts(match: Match) -> ColumnElement[bool]:
-    """Use the index of how values start, where a value is known exactly."""
-    if match.comparison != "=":
-        return true()
-    return attributes.c.start == str(match.values[0])[:START]
-
-
-def _with_tag(key: str, value: str) -> Any:  # noqa: ANN401 - a query
-    """Answer the models of which some version has a tag."""
+def _barred() -> Select[Any]:
+    """Answer the models of which some version has the tag that no answer has."""
     tagged = versions.alias()
     return (
         select(tagged.c.model_id)
         .select_from(attributes.join(tagged, tagged.c.id == attributes.c.version_id))
-        .where(attributes.c.kind == "tag", attributes.c.name == key)
-        .where(attributes.c.start == value[:START], attributes.c.value == value)
+        .where(attributes.c.kind == "tag", attributes.c.name == bindparam("barred_key"))
+        .where(attributes.c.start == bindparam("barred_start"))
+        .where(attributes.c.value == bindparam("barred"))
     )

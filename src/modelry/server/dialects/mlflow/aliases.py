@@ -58,7 +58,9 @@ def get_alias(asked: Asked) -> Work:
 
     def work(service: Service) -> Document:
         entry = found(service, asked, name)
-        if alias.lower() != "latest" and alias.lower() not in {e.name for e in entry.aliases}:
+        if alias.lower() != "latest" and alias.lower() not in {
+            each.name for each in entry.front.aliases
+        }:
             raise _no_alias(alias)
         try:
             sheet = service.sheet(ref_of(asked, name, f"@{alias}"))

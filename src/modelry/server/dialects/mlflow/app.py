@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from modelry.core.names import DEFAULT_PROJECT
 from modelry.server.desk import Desk
 from modelry.server.dialect import Dialect
 from modelry.server.dialects.mlflow import (
@@ -27,7 +26,8 @@ from modelry.server.dialects.mlflow import (
     webhooks,
 )
 from modelry.server.dialects.mlflow.doors import BASE, PROJECT, call_of, refused_by
-from modelry.server.dialects.mlflow.places import claims, place_of, project_of
+from modelry.server.dialects.mlflow.hot import hot_door
+from modelry.server.dialects.mlflow.places import base_of, claims, place_of, project_of
 from modelry.server.dialects.mlflow.refusals import Refusal, nowhere, refused
 from modelry.server.rules import RuledRoute
 
@@ -49,7 +49,7 @@ _ROOMS: Sequence[ModuleType] = (
 
 def mlflow_dialect(desk: Desk) -> Dialect:
     """Make the dialect."""
-    return Dialect("mlflow", claims, _App(desk))
+    return Dialect("mlflow", claims, _App(desk), hot_door(desk))
 
 
 class _App(Starlette):
@@ -60,7 +60,7 @@ class _App(Starlette):
         handlers = {404: _nowhere, 405: _nowhere}
         super().__init__(routes=routes, exception_handlers=handlers)
         self.router.redirect_slashes = False
-        self._public = (desk.settings.public_url or "").rstrip("/")
+        self._settings = desk.settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request under one of the claimed addresses."""
@@ -72,21 +72,10 @@ class _App(Starlette):
             await refused(refusal)(scope, receive, send)
             return
         scope["state"][PROJECT] = project
-        scope["state"][BASE] = f"{self._root(scope)}{_prefix(project)}"
+        scope["state"][BASE] = base_of(scope, project, self._settings)
         inner = {**scope, "path": place.rest, "raw_path": place.rest.encode("utf-8", "replace")}
         await super().__call__(inner, receive, send)
         scope["state"].setdefault("route", getattr(inner.get("route"), "path", None))
-
-    def _root(self, scope: Scope) -> str:
-        """Answer the address of this server: the public one, else the one that was asked."""
-        if self._public:
-            return self._public
-        host = next((value for name, value in scope["headers"] if name == b"host"), b"localhost")
-        return f"{scope['scheme']}://{host.decode('latin-1')}"
-
-
-def _prefix(project: str) -> str:
-    return "" if project == DEFAULT_PROJECT else f"/projects/{project}"
 
 
 async def _nowhere(request: Request, error: Exception) -> Response:

@@ -202,7 +202,7 @@ async def given_in(request: Request) -> Mapping[str, Json]:
     """Read the parameters: of a GET from the query, else from the body, which is a JSON object."""
     query = request.scope["query_string"]
     if request.method == "GET" and query:
-        return _query(query)
+        return query_in(query)
     body = await request.body()
     if not body:
         return {}
@@ -213,7 +213,8 @@ async def given_in(request: Request) -> Mapping[str, Json]:
     return load_object(body, "the body")
 
 
-def _query(query: bytes) -> Mapping[str, Json]:
+def query_in(query: bytes) -> Mapping[str, Json]:
+    """Read the parameters of a query."""
     try:
         pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict",
                           max_num_fields=_MOST_PARAMETERS)  # fmt: skip

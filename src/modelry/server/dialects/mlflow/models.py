@@ -135,8 +135,8 @@ def latest(asked: Asked) -> Work:
         entry = found(service, asked, name)
         kept = {stages.known(stage, entry.lifecycle) for stage in wanted}
         shapes: list[Shape] = [
-            version_shape(entry.lifecycle, title_of(entry.model), each, entry.changed[each.number])
-            for each in entry.latest
+            version_shape(entry.lifecycle, title_of(entry.model), each, changed)
+            for each, changed in entry.latest
             if not wanted or each.stage in kept
         ]
         return {"model_versions": shapes} if shapes else {}

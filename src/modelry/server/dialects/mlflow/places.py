@@ -15,6 +15,7 @@ from starlette.types import Scope
 from modelry.core.errors import Invalid
 from modelry.core.names import DEFAULT_PROJECT, check_project
 from modelry.server.dialects.mlflow.refusals import invalid
+from modelry.settings import ServerSettings
 
 _PATH = re.compile(
     r"(?:/projects/(?P<project>[^/]+))?"
@@ -56,3 +57,12 @@ def project_of(place: Place, scope: Scope) -> str:
         msg = f"the request names more than one project: {', '.join(sorted(found))}"
         raise invalid(msg)
     return found.pop()
+
+
+def base_of(scope: Scope, project: str, settings: ServerSettings) -> str:
+    """Answer the address of a project here: under the public one, else the one that was asked."""
+    root = (settings.public_url or "").rstrip("/")
+    if not root:
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"localhost")
+        root = f"{scope['scheme']}://{host.decode('latin-1')}"
+    return root if project == DEFAULT_PROJECT else f"{root}/projects/{project}"

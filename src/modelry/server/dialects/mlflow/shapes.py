@@ -21,14 +21,14 @@ def model_shape(entry: Entry) -> Shape:
     shape: Shape = {
         "name": title,
         "creation_timestamp": _millis(model.created),
-        "last_updated_timestamp": _millis(entry.changed[0]),
+        "last_updated_timestamp": _millis(entry.front.changed),
         "user_id": model.author,
     }
     if model.description:
         shape["description"] = model.description
-    latest = [version_shape(entry.lifecycle, title, each, entry.changed[each.number], listed=True)
-              for each in entry.latest]  # fmt: skip
-    aliases = [{"alias": each.name, "version": str(each.number)} for each in entry.aliases]
+    latest = [version_shape(entry.lifecycle, title, each, changed, listed=True)
+              for each, changed in entry.latest]  # fmt: skip
+    aliases = [{"alias": each.name, "version": str(each.number)} for each in entry.front.aliases]
     _add(shape, latest_versions=latest, tags=tags_shape(model.tags), aliases=aliases)
     return shape
 

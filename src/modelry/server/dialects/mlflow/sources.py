@@ -194,7 +194,7 @@ def _selected(service: Service, asked: Asked, found: re.Match[str]) -> str:
     stage = stages.own(lifecycle, part)
     if stage is None:
         return f"{name}@{part}"
-    latest = [each for each in service.entry(name).latest if each.stage == stage]
+    latest = [each for each, _ in service.entry(name).latest if each.stage == stage]
     return latest[0].ref if latest else f"{name}@{part}"
 
 
