@@ -5,10 +5,11 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from modelry import plugins
 from modelry.blobs.shelf import LocalShelf
@@ -19,6 +20,7 @@ from modelry.core.model import Findings, Kind
 from modelry.core.ports import Progress, SourceFile
 from modelry.core.registry import Registry
 from modelry.core.repository import RegistryRepository
+from modelry.core.verbs.witness import Seen, seen
 from modelry.core.verbs.world import World
 from modelry.notebook import show_in_notebooks
 from modelry.settings import Settings
@@ -85,7 +87,7 @@ def embedded(settings: Settings, uri: str | None = None, *, home: Path | None = 
     store = plugins.load("stores", scheme)(chosen)
     place = settings.blobs or (_root(chosen, folder).absolute() / "blobs").as_uri()
     blobs = plugins.load("blobs", place.partition(":")[0])(place)
-    return World(
+    world = World(
         store=store,
         blobs=blobs,
         shelf=LocalShelf(folder / "use", blobs),
@@ -94,6 +96,28 @@ def embedded(settings: Settings, uri: str | None = None, *, home: Path | None = 
         surroundings=LocalSurroundings(),
         clock=SystemClock(),
     )
+    if isinstance(store, Trusting):
+        store.trust(_witness(world, store.folder))
+    return world
+
+
+@runtime_checkable
+class Trusting(Protocol):
+    """A store in which people write versions by hand, whose bytes somebody must see."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder in which they write."""
+        ...
+
+    def trust(self, witness: Callable[[str], AbstractContextManager[Seen | None]]) -> None:
+        """Let `witness` see what lies at a path."""
+        ...
+
+
+def _witness(world: World, folder: Path) -> Callable[[str], AbstractContextManager[Seen | None]]:
+    """See what lies at a path: from here, from the folder, or from where that folder lies."""
+    return lambda path: seen(world, [Path(path), folder.parent / path, folder / path])
 
 
 def _root(uri: str, home: Path) -> Path:

@@ -19,19 +19,24 @@ MAX_FILES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class _StoredFile:
+class StoredFile:
+    """A file of a version that is to be, whose bytes are in the store (port `SourceFile`)."""
+
     blobs: Blobs
     file: File
 
     @property
     def path(self) -> str:
+        """The path inside the version."""
         return self.file.path
 
     @property
     def size(self) -> int:
+        """The bytes it has."""
         return self.file.size
 
     def open(self) -> BinaryIO:
+        """Open the stored bytes."""
         return self.blobs.open(self.file.sha256)
 
 
@@ -83,7 +88,7 @@ def _sealed(  # noqa: PLR0913 - everything about a version comes together here
     again: bool,
 ) -> Sealed:
     commit, environment = _told(world)
-    readable: Sequence[SourceFile] = [_StoredFile(world.blobs, file) for file in files]
+    readable: Sequence[SourceFile] = [StoredFile(world.blobs, file) for file in files]
     return Sealed(
         draft=draft,
         kind=parts.kind,

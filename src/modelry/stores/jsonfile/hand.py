@@ -8,6 +8,7 @@ rule is refused, naming the line, and the file stays as it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 
 from modelry.core.entries import OURS
 from modelry.core.errors import Conflict, Invalid
@@ -20,6 +21,7 @@ from modelry.core.sealing import digest_of, document, environment_text, sha256_o
 from modelry.core.strict_json import Json
 from modelry.core.verbs.promote import body_of, standing_of
 from modelry.core.verbs.register import new_model
+from modelry.core.verbs.witness import Seen
 from modelry.core.verbs.world import lifecycle_of, next_seq
 from modelry.stores.held import HeldUnit
 from modelry.stores.jsonfile.document import HAND, Claim, Reader, claimed
@@ -29,11 +31,22 @@ _SENT_TO = "staging"
 """Where a hand that puts another version into production sends the one that was there."""
 
 
-class Hand:
-    """Brings a unit to what the entries of a file claim, at the time `now`."""
+Witness = Callable[[str], AbstractContextManager[Seen | None]]
+"""Sees the bytes at the path of an entry, and keeps them until its context ends."""
 
-    def __init__(self, unit: HeldUnit, reader: Reader, now: int) -> None:
+
+class Hand:
+    """Brings a unit to what the entries of a file claim, at the time `now`.
+
+    The bytes that `witness` sees are kept by `kept`, which must stay open until
+    the unit is committed.
+    """
+
+    def __init__(
+        self, unit: HeldUnit, reader: Reader, now: int, witness: Witness, kept: ExitStack
+    ) -> None:
         self._unit, self._reader, self._now = unit, reader, now
+        self._witness, self._kept = witness, kept
 
     def follow(self, claims: Sequence[Claim]) -> None:
         """Record every difference. Raises `Corrupt` naming the line of what cannot be."""
@@ -104,12 +117,16 @@ class Hand:
             born = {"model": {"name": model.name, "description": "", "tags": {}}}
         stage = lifecycle_of(self._unit, ref.project).initial
         self._unit.add_environment(sha256_of(_ENVIRONMENT), _ENVIRONMENT)
-        kept = self._unit.add_version(model, _version(model, claim, stage, now))
+        kept = self._unit.add_version(model, _version(model, claim, stage, now, self._see(claim)))
         self._record(model, EventKind.REGISTERED, kept.number, {
             "version": kept.version, "digest": kept.digest, "stage": stage,
             "sealed": sha256_of(document(kept)), "tags": kept.tags,
             "description": kept.description, **born,
         })  # fmt: skip
+
+    def _see(self, claim: Claim) -> Seen:
+        found = self._kept.enter_context(self._witness(claim.path)) if claim.path else None
+        return found or Seen("folder", (), None)
 
     def _reworded(self, claim: Claim) -> None:
         version, said = self._stands(claim), claim.said
@@ -213,8 +230,8 @@ def _refuse_sealed(claim: Claim, version: Version) -> None:
             raise Conflict(msg)
 
 
-def _version(model: Model, claim: Claim, stage: str, now: int) -> Version:
-    """Make a version that is known by its path alone: nobody has seen its bytes."""
+def _version(model: Model, claim: Claim, stage: str, now: int, seen: Seen) -> Version:
+    """Make a version of what was seen at its path; of nothing, where nothing lay there."""
     return Version(
         id=0,
         project=model.project,
@@ -223,16 +240,16 @@ def _version(model: Model, claim: Claim, stage: str, now: int) -> Version:
         version=str(claim.ref.number),
         stage=stage,
         aliases=(),
-        digest=digest_of(()),
-        kind="folder",
-        files=(),
-        size=0,
+        digest=digest_of(seen.files),
+        kind=seen.kind,
+        files=seen.files,
+        size=sum(file.size for file in seen.files),
         metrics=claim.said.metrics,
         params=claim.said.params,
         tags=claim.said.tags,
         datasets=(),
         description=claim.said.description,
-        findings=None,
+        findings=seen.findings,
         source=claim.path,
         run_id=None,
         base=None,

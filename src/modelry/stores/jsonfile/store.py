@@ -14,7 +14,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -26,9 +26,9 @@ from modelry.core.ports import Unit, View
 from modelry.core.strict_json import Json
 from modelry.durable import storing
 from modelry.stores.held import HeldView, State
-from modelry.stores.jsonfile.document import EMPTY, Reader, Writer, claimed
+from modelry.stores.jsonfile.document import EMPTY, Claim, Reader, Writer, claimed
 from modelry.stores.jsonfile.files import Files, Stat
-from modelry.stores.jsonfile.hand import Hand
+from modelry.stores.jsonfile.hand import Hand, Witness
 from modelry.stores.jsonfile.journal import DONE, FORMAT, Journal, Line
 from modelry.stores.jsonfile.writes import RecordingUnit, Write, write_again
 
@@ -69,6 +69,16 @@ class JsonStore:
         self._known = _Known()
         self._now = now or (lambda: time.time_ns() // 1000)
         self._holder: int | None = None
+        self._witness: Witness = _nobody
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the file."""
+        return self._files.path.parent
+
+    def trust(self, witness: Witness) -> None:
+        """Let `witness` see the bytes of entries that a hand adds; without one nobody does."""
+        self._witness = witness
 
     @contextmanager
     def read(self) -> Iterator[View]:
@@ -177,10 +187,26 @@ class JsonStore:
 
     def _follow(self, known: _Known, data: bytes, file: Stat | None, *, writing: bool) -> None:
         """Take in what a hand did to the file since it was written."""
-        reader, found = Reader(self._files.path, data), _sha256(data)
+        reader = Reader(self._files.path, data)
         claims = reader.claims()
         unit = RecordingUnit(known.state.copy())
-        Hand(unit, reader, self._now()).follow(claims)
+        with ExitStack() as kept:
+            witness = self._witness if writing else _nobody
+            Hand(unit, reader, self._now(), witness, kept).follow(claims)
+            self._take_in(known, unit, claims, data, file, writing=writing)
+
+    def _take_in(  # noqa: PLR0913 - what was known, what it became, and from which file
+        self,
+        known: _Known,
+        unit: RecordingUnit,
+        claims: Sequence[Claim],
+        data: bytes,
+        file: Stat | None,
+        *,
+        writing: bool,
+    ) -> None:
+        """Keep what a hand did; the file is written again where it must say more."""
+        found = _sha256(data)
         asked = {claim.ref: claim for claim in claims}
         stands = {claim.ref: claim for claim in (claimed(each) for _, each in unit.standing())}
         if not writing:
@@ -217,6 +243,12 @@ class JsonStore:
     def _know(self, state: State, end: int, after: str | None, file: Stat | None) -> None:
         mark = (file, self._files.mark()[1])
         self._known = _Known(state, end, after, self._journal.inode(), file, mark)
+
+
+def _nobody(path: str) -> AbstractContextManager[None]:
+    """See nothing."""
+    del path
+    return nullcontext()
 
 
 def _interrupted(lines: Sequence[Line], found: str | None) -> Line | None:
