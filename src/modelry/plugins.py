@@ -10,7 +10,12 @@ from modelry.core.errors import Unsupported
 
 Adapter = Callable[..., Any]
 
-_EXTRAS = {"psycopg": "postgresql", "obstore": "objects"}
+_EXTRAS = {
+    "huggingface_hub": "huggingface",
+    "mlflow": "mlflow",
+    "obstore": "objects",
+    "psycopg": "postgresql",
+}
 """The extra of ours that brings a package which some adapters need."""
 
 

@@ -32,13 +32,15 @@ def connect(uri: str | None = None, *, home: Path | None = None) -> RegistryRepo
 
     Without a uri `$MODELRY_URI` decides, and without that the embedded
     registry in `home` (`$MODELRY_HOME`, by default `~/.modelry`). An
-    `http://` or `https://` address is a server.
+    `http://` or `https://` address is a server; `mlflow+https://host`,
+    `mlflow:sqlite:///path.db` and `hf://namespace` are
+    registries of other kinds.
     """
     show_in_notebooks()
     settings = Settings()
     folder = (home or settings.home).expanduser()
     chosen = uri or settings.uri
-    if chosen is not None and "://" in chosen:
+    if chosen is not None and ":" in chosen:
         scheme = chosen.partition(":")[0].lower()
         if scheme in plugins.names("remotes"):
             token = settings.token.get_secret_value() if settings.token else None
@@ -47,6 +49,15 @@ def connect(uri: str | None = None, *, home: Path | None = None) -> RegistryRepo
             )
             return remote
     return Registry(embedded(settings, uri, home=home))
+
+
+def address(uri: str | None = None) -> str:
+    """Answer the address that `connect(uri)` opens, for records: without a user or a password."""
+    settings = Settings()
+    chosen = uri or settings.uri or f"sqlite:///{settings.home.expanduser() / 'registry.db'}"
+    before, mark, rest = chosen.partition("://")
+    place, slash, path = rest.partition("?")[0].partition("/")
+    return f"{before}{mark}{place.rpartition('@')[2]}{slash}{path}"
 
 
 class Schema(Protocol):

@@ -11,6 +11,8 @@ from modelry.core.registry import Registry
 from modelry.core.repository import AdministrationRepository, RegistryRepository
 from modelry.remotes.client import Client
 from modelry.remotes.client.administration import ClientAdministration
+from modelry.remotes.huggingface.registry import HubRegistry
+from modelry.remotes.mlflow.registry import MlflowRegistry
 
 
 def verbs(protocol: type) -> list[str]:
@@ -23,6 +25,8 @@ def test_a_verb_is_called_the_same_everywhere(verb: str) -> None:
     wanted = inspect.signature(getattr(RegistryRepository, verb))
     assert inspect.signature(getattr(Registry, verb)) == wanted
     assert inspect.signature(getattr(Client, verb)) == wanted
+    for adapter in (MlflowRegistry, HubRegistry):
+        assert inspect.signature(getattr(adapter, verb)) == wanted
 
 
 @pytest.mark.parametrize("verb", verbs(AdministrationRepository))
@@ -37,6 +41,8 @@ def test_the_embedded_registry_has_no_verb_that_others_lack() -> None:
     assert set(verbs(Administration)) == set(verbs(AdministrationRepository))
 
 
-def both(embedded: Registry, client: Client) -> list[RegistryRepository]:
-    """Mypy checks both against the protocol here."""
-    return [embedded, client]
+def all_of_them(
+    embedded: Registry, client: Client, mlflow: MlflowRegistry, hub: HubRegistry
+) -> list[RegistryRepository]:
+    """Mypy checks them against the protocol here."""
+    return [embedded, client, mlflow, hub]

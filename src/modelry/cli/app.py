@@ -15,6 +15,7 @@ from modelry.cli.commands import (
     archives,
     audit,
     configuration,
+    copying,
     database,
     deployments,
     files,
@@ -66,7 +67,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     },
     "Carrying elsewhere": {
         "backup": archives.backup, "restore": archives.restore, "export": archives.export,
-        "import": archives.import_,
+        "import": copying.import_, "copy": copying.copy,
     },
     "Pipelines": {"run": run.run},
     "Serving": {"serve": serve.serve, "infer": infer.infer},

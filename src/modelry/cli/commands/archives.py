@@ -1,4 +1,4 @@
-"""Files that carry a registry elsewhere: backup and restore, export and import."""
+"""Files that carry a registry elsewhere: backup and restore, export and what takes it in."""
 
 from __future__ import annotations
 
@@ -61,9 +61,8 @@ def restore(
     _tell(here, f"restored from {file}", carried, file, as_json=as_json)
 
 
-def import_(ctx: typer.Context, *, file: GivenFile, as_json: AsJson = False) -> None:
+def import_file(here: Session, file: Path, *, as_json: bool) -> None:
     """Take in the models of an export, verified; what is here already is passed over."""
-    here = session(ctx)
     with here.registry() as registry, Meter(color=here.color) as meter, file.open("rb") as stream:
         carried = registry.import_(stream, progress=meter)
     _tell(here, f"imported from {file}", carried, file, as_json=as_json)

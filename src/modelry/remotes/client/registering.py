@@ -7,23 +7,21 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from modelry.blobs.copying import hash_bytes
 from modelry.blobs.meter import Meter
 from modelry.blobs.parallel import each
-from modelry.blobs.reading import changed, reading
 from modelry.blobs.tree import LocalSources
 from modelry.core.documents import version_from
 from modelry.core.draft import Draft
 from modelry.core.errors import NotFound
-from modelry.core.model import Dataset, File, Version
+from modelry.core.model import File, Version
 from modelry.core.names import Ref
 from modelry.core.ports import Progress, Source, SourceFile
-from modelry.core.sealing import digest_of
 from modelry.core.verbs.register import StoredTwice
 from modelry.remotes.client.administration import segment
 from modelry.remotes.client.sending import FileBytes, Sender
 from modelry.remotes.client.sessions import Sessions
 from modelry.remotes.client.wire import Wire
+from modelry.remotes.hashing import hashed, with_digest
 from modelry.surroundings import LocalSurroundings
 
 _ATTEMPTS = 3
@@ -49,8 +47,8 @@ class Registrar:
         refuses, it refuses then, and where it has all bytes none is sent.
         """
         source = LocalSources().open(path)
-        draft = replace(draft, datasets=tuple(_with_digest(every) for every in draft.datasets))
-        files = _hashed(source, progress)
+        draft = replace(draft, datasets=tuple(with_digest(every) for every in draft.datasets))
+        files = hashed(source, progress)
         body = {**self._said(path, draft, base), "kind": source.kind}
         uploads: dict[str, str] = {}
         for _ in range(_ATTEMPTS):
@@ -130,34 +128,3 @@ class Registrar:
             found += self._wire.send("POST", "/registry/uploads/missing", body)["missing"]
         known = set(digests)
         return [sha256 for sha256 in found if sha256 in known]
-
-
-def _hashed(source: Source, progress: Progress | None) -> tuple[File, ...]:
-    """Read every file of `source` once, several at a time, and answer them with their digests."""
-    meter = Meter("hashing", sum(file.size for file in source.files), progress)
-    digests: dict[str, str] = {}
-
-    def take(file: SourceFile) -> None:
-        with reading(file) as stream:
-            sha256, size = hash_bytes(stream, file.path, meter)
-        if size != file.size:
-            raise changed(file.path)
-        digests[file.path] = sha256
-
-    each(take, sorted(source.files, key=lambda file: -file.size), meter)
-    meter.finish()
-    return tuple(File(file.path, digests[file.path], file.size) for file in source.files)
-
-
-def _with_digest(dataset: Dataset) -> Dataset:
-    """Give a data set that lies on this disk its digest; a bare path also its name."""
-    if dataset.digest is not None:
-        return dataset
-    place = dataset.uri or dataset.name
-    try:
-        source = LocalSources().open(Path(place))
-    except NotFound:
-        return dataset
-    files = _hashed(source, None)
-    digest = f"sha256:{files[0].sha256}" if source.kind == "file" else digest_of(files)
-    return Dataset(dataset.name if dataset.uri else source.name, digest, place)
