@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -26,20 +24,34 @@ from pydantic_settings.sources import InitSettingsSource
 from modelry.core.errors import Invalid
 from modelry.settings_file import SettingsFile, settings_files
 
-PREFIX = "MODELRY_"
 
+class FromFiles(BaseSettings):
+    """Settings that come from files too, there with `TABLE` before their names."""
 
-class Settings(BaseSettings):
-    """The settings of a process that uses a registry."""
+    TABLE: ClassVar[str] = ""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="MODELRY_", env_ignore_empty=True, frozen=True, protected_namespaces=()
+    )
 
     def __init__(self, **given: Any) -> None:  # noqa: ANN401 - settings by name
         """Read the settings. Raises `Invalid` naming the place of a value that is none."""
         try:
             super().__init__(**given)
         except (ValidationError, SettingsError) as error:
-            raise _refusal(error) from None  # the cause would print the value
+            raise _refusal(type(self), error) from None  # the cause would print the value
+
+    @classmethod
+    def names(cls) -> Mapping[str, str]:
+        """Answer for each name in a file the name of the setting."""
+        return {f"{cls.TABLE}{key}": key for key in cls.model_fields}
+
+    @classmethod
+    def variable(cls, key: str) -> str | None:
+        """Answer the variable that sets `key`, in any letter case, where it says something."""
+        wanted = f"{cls.model_config.get('env_prefix', '')}{key}".lower()
+        return next((name for name, value in os.environ.items()
+                     if name.lower() == wanted and value), None)  # fmt: skip
 
     @classmethod
     def settings_customise_sources(
@@ -51,9 +63,13 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let files come after the environment."""
-        del dotenv_settings, file_secret_settings
-        files = [_of_file(settings_cls, each) for each in settings_files(known_settings())]
+        del settings_cls, dotenv_settings, file_secret_settings
+        files = [_of_file(cls, each) for each in settings_files(known_settings())]
         return (init_settings, env_settings, *files)
+
+
+class Settings(FromFiles):
+    """The settings of a process that uses a registry."""
 
     home: Path = Field(
         default=Path("~/.modelry"),
@@ -195,12 +211,12 @@ class ServerSettings(Settings):
     )
 
 
-class InferSettings(BaseSettings):
+class InferSettings(FromFiles):
     """The settings of an inference service; where the registry is, `Settings` say."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="MODELRY_INFER_", env_ignore_empty=True, frozen=True, protected_namespaces=()
-    )
+    TABLE: ClassVar[str] = "infer."
+
+    model_config = SettingsConfigDict(env_prefix="MODELRY_INFER_")
 
     host: str = Field(default="127.0.0.1", description="The address to listen at.")
     port: int = Field(default=8080, ge=0, le=65535, description="The port; 0 takes a free one.")
@@ -274,90 +290,28 @@ class InferSettings(BaseSettings):
     log_paths: bool = Field(default=False, description="Whether the log names paths.")
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A setting, its value as JSON has it, and who says so.
-
-    `place` is the variable, the file with the line, or the option; empty for a
-    default. A secret is never in it.
-    """
-
-    name: str
-    value: object
-    source: Literal["default", "file", "environment", "flag"]
-    place: str = ""
-
-
-def told_settings(flags: Mapping[str, str]) -> list[Told]:
-    """Answer every setting as it counts now; `flags` are what the command was told, by option."""
-    given: dict[str, Any] = dict(flags)
-    settings = ServerSettings(**given)
-    files = settings_files(known_settings())
-    return [_told(name, field, settings, flags, files) for name, field in _fields().items()]
-
-
 def known_settings() -> frozenset[str]:
-    """Name every setting that a file may hold."""
-    return frozenset(_fields())
+    """Name every setting that a file may hold, as `settings_files` names them."""
+    return frozenset(each for kind in (ServerSettings, InferSettings) for each in kind.names())
 
 
-def _fields() -> Mapping[str, FieldInfo]:
-    return cast("Mapping[str, FieldInfo]", ServerSettings.model_fields)
-
-
-def _told(
-    name: str,
-    field: FieldInfo,
-    settings: ServerSettings,
-    flags: Mapping[str, str],
-    files: list[SettingsFile],
-) -> Told:
-    value = _plain(getattr(settings, name))
-    if name in flags:
-        return Told(name, value, "flag", f"--{name.replace('_', '-')}")
-    variable = _variable(name)
-    if variable is not None:
-        return Told(name, value, "environment", variable)
-    file = next((each for each in files if name in each.values), None)
-    if file is not None:
-        return Told(name, value, "file", file.place(name))
-    return Told(name, _plain(field.get_default()), "default")
-
-
-def _variable(name: str) -> str | None:
-    """Answer the variable that sets `name`, in any letter case, where it says something."""
-    wanted = f"{PREFIX}{name}".lower()
-    return next((each for each, value in os.environ.items() if each.lower() == wanted and value),
-                None)  # fmt: skip
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, SecretStr):
-        return "********"
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    return str(value) if isinstance(value, Path) else value
-
-
-def _of_file(kind: type[BaseSettings], file: SettingsFile) -> InitSettingsSource:
+def _of_file(kind: type[FromFiles], file: SettingsFile) -> InitSettingsSource:
     """Answer what a file says about the settings of this kind; the others are of another kind."""
-    values = {key: value for key, value in file.values.items() if key in kind.model_fields}
-    return InitSettingsSource(kind, init_kwargs=values)
+    said = {key: file.values[name] for name, key in kind.names().items() if name in file.values}
+    return InitSettingsSource(kind, init_kwargs=said)
 
 
-def _refusal(error: ValidationError | SettingsError) -> Invalid:
+def _refusal(kind: type[FromFiles], error: ValidationError | SettingsError) -> Invalid:
     """Say which value is wrong and where it stands, and not what it is: it may be a secret."""
     if isinstance(error, SettingsError):
-        name = str(error).partition('field "')[2].partition('"')[0]
-        return _wrong(name, "this is no JSON")
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    return _wrong(str(first["loc"][0]), str(first["msg"]))
-
-
-def _wrong(name: str, why: str) -> Invalid:
-    variable = _variable(name)
-    files = settings_files(known_settings()) if variable is None else []
-    file = next((each.place(name) for each in files if name in each.values), None)
-    place = variable or (f"{file}: {name}" if file else name)
-    msg = f"{place}: {why[:1].lower()}{why[1:]} (docs/settings.md)"
+        key, why = str(error).partition('field "')[2].partition('"')[0], "this is no JSON"
+    else:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        key, why = str(first["loc"][0]), str(first["msg"])
+    name = f"{kind.TABLE}{key}"
+    place = kind.variable(key)
+    files = settings_files(known_settings()) if place is None else []
+    said = next((each.place(name) for each in files if name in each.values), None)
+    shown = place or (f"{said}: {name}" if said else name)
+    msg = f"{shown}: {why[:1].lower()}{why[1:]} (docs/settings.md)"
     return Invalid(msg, setting=name)

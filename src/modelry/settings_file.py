@@ -1,6 +1,7 @@
 """The file of settings: `$MODELRY_CONFIG`, and `modelry.toml` in the home folder.
 
-Keys are the names of settings. The file in the working folder is not read:
+Keys are the names of settings, those of an inference service in the table
+`infer`. The file in the working folder is not read:
 whoever wrote it could send a token to a registry of theirs.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,16 +75,36 @@ def _read(path: Path, known: Collection[str]) -> SettingsFile:
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{path} cannot be read as text in UTF-8: {type(error).__name__}"
         raise Invalid(msg, path=str(path)) from None
-    file = SettingsFile(path, values, {key: _line(text, key) for key in values})
-    for key in values:
+    tables = {name.partition(".")[0] for name in known if "." in name}
+    flat = dict(_flat(values, tables))
+    file = SettingsFile(path, flat, {key: _line(text, key) for key in flat})
+    for key in flat:
         if key not in known:
             raise _unknown(file, key, known)
     return file
 
 
+def _flat(values: Mapping[str, Any], tables: Collection[str]) -> Iterator[tuple[str, Any]]:
+    """Name what is in a table of ours `table.key`, and everything else as it is."""
+    for key, value in values.items():
+        if key in tables and isinstance(value, dict):
+            yield from ((f"{key}.{inner}", each) for inner, each in value.items())
+        else:
+            yield key, value
+
+
 def _line(text: str, key: str) -> int:
+    """Answer the line in which a key stands; of one in a table, after the head of the table."""
+    lines = text.splitlines()
+    table, dot, inner = key.rpartition(".")
+    start = _first(lines, table, 0) if dot else 0
+    return _first(lines, inner, start or 0) or start or 1
+
+
+def _first(lines: list[str], key: str, after: int) -> int | None:
     begins = re.compile(rf"\s*\[?\s*[\"']?{re.escape(key)}[\"']?\s*[=.\]]")
-    return next((at for at, line in enumerate(text.splitlines(), 1) if begins.match(line)), 1)
+    found = (at for at, line in enumerate(lines, 1) if at > after and begins.match(line))
+    return next(found, None)
 
 
 def _unknown(file: SettingsFile, key: str, known: Collection[str]) -> Invalid:

@@ -32,6 +32,22 @@ def test_each_setting_is_shown_with_who_says_so(
     assert said(run("config", "show", "--json"), "uri")[1:] == ("file", f"{ours}:4")
 
 
+def test_an_inference_service_has_a_table_of_its_own(
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = tmp_path / "ours.toml"
+    ours.write_text('port = 1\n\n[infer]\nthreads = 2\nport = 8090\ntoken = "sesame"\n')
+    monkeypatch.setenv("MODELRY_INFER_THREADS", "3")
+    shown = run("--config", str(ours), "config", "show", "--json")
+    assert said(shown, "port") == (1, "file", f"{ours}:1")
+    assert said(shown, "infer.port") == (8090, "file", f"{ours}:5")
+    assert said(shown, "infer.threads") == (3, "environment", "MODELRY_INFER_THREADS")
+    assert said(shown, "infer.token") == ("********", "file", f"{ours}:6")
+    ours.write_text("[infer]\nprot = 1\n")
+    refused = run("--config", str(ours), "config", "show", code=1)
+    assert "ours.toml:2: there is no setting 'infer.prot'; is it infer.port?" in refused.err
+
+
 def test_secrets_are_hidden(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ours = tmp_path / "ours.toml"
     ours.write_text('token = "sesame"\nuri = "postgresql://ada:sesame@host/db"\n')

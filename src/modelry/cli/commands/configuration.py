@@ -11,7 +11,7 @@ from modelry.cli.arguments import AsJson
 from modelry.cli.session import print_json, session
 
 if TYPE_CHECKING:
-    from modelry.settings import Told
+    from modelry.cli.told import Told
 
 config = typer.Typer(help="Look at the settings.", rich_markup_mode=None)
 
@@ -24,7 +24,7 @@ def show(ctx: typer.Context, *, as_json: AsJson = False) -> None:
     $MODELRY_CONFIG (or --config) names, that before modelry.toml in the home
     folder, and that before the defaults.
     """
-    from modelry.settings import told_settings
+    from modelry.cli.told import told_settings
 
     here = session(ctx)
     told = told_settings({} if here.uri is None else {"uri": here.uri})

@@ -78,17 +78,9 @@ def infer(  # noqa: PLR0913 - what a service is told
 
 
 def _settings(given: dict[str, object]) -> InferSettings:
-    from pydantic import ValidationError
-
-    from modelry.core.errors import Invalid
     from modelry.settings import InferSettings
 
-    try:
-        return InferSettings(**given)  # type: ignore[arg-type]  # checked by pydantic
-    except ValidationError as error:
-        first = error.errors()[0]
-        msg = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise Invalid(msg) from error
+    return InferSettings(**given)  # type: ignore[arg-type]  # checked by pydantic
 
 
 def _check(name: str, stage: str, uri: str | None, settings: InferSettings, request: Path) -> None:
