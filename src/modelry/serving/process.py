@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 
@@ -39,6 +40,8 @@ def infer(model: str, stage: str, registry: str | None, settings: InferSettings)
             lifespan="on",
         )
         where = address_of(settings.host, listening)
+        gc.collect()
+        gc.freeze()  # what is here stays: no collection need look at it again
         say(f"modelry answers for {service.version.ref} at {where}/v2/models/{model}/infer")
         signal.signal(signal.SIGTERM, over)  # uvicorn raises it again once everything is done
         uvicorn.Server(config).run(sockets=[listening])

