@@ -42,8 +42,15 @@ def test_json_is_one_object_on_a_line_with_the_error_in_it(backend: Backend) -> 
     assert told["time"].endswith("Z")
 
 
-def test_what_loguru_is_told_is_in_the_same_log(tmp_path: Path) -> None:
+def test_what_loguru_is_told_is_in_the_same_log_and_not_after_the_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "app.log"
+    for _ in range(2):
+        with LoggerService(file, format="{level} {message}"):
+            pass
+        loguru.warning("beside it")
+    assert capsys.readouterr().err.count("beside it") == 2
     with LoggerService(file, format="{level} {message}"):
         loguru.success("trained {} epochs", 3)
         try:

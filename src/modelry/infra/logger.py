@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TextIO
 
 from modelry.core.errors import Invalid, Unavailable
 from modelry.infra.secrets import masked, needs
@@ -65,6 +65,7 @@ class LoggerService(Service):
     json: bool = False
     backend: Literal["loguru", "stdlib"] | None = None
     _undo: contextlib.ExitStack | None = field(default=None, init=False, repr=False)
+    _loguru_default: ClassVar[int] = 0
 
     def start(self) -> None:
         """Begin to write. Raises `Invalid` for a level or a format that means nothing."""
@@ -141,15 +142,23 @@ class LoggerService(Service):
                            record["message"], record["line"], error)  # fmt: skip
             write(told.render(self.format, as_json=self.json))
 
-        with contextlib.suppress(ValueError):  # it was removed already
-            logger.remove(0)
+        with contextlib.suppress(ValueError):  # whoever removed it does not want it back
+            logger.remove(LoggerService._loguru_default)
+            stack.callback(_restore_loguru)
         number = logger.add(tell, level=self.level.upper(), format="{message}", backtrace=False,
                             diagnose=False, catch=True)  # fmt: skip
         stack.callback(logger.remove, number)
 
 
+def _restore_loguru() -> None:
+    """Give loguru its own way to standard error back."""
+    from loguru import logger
+
+    LoggerService._loguru_default = logger.add(_Standard("stderr"))  # noqa: SLF001 - of this file
+
+
 class _Standard:
-    """Standard output or error as it is at that moment: tests and notebooks put others there."""
+    """Writes to standard output or error as it is at that moment: tests and notebooks put others there."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from modelry.core.errors import Invalid, NotFound
@@ -42,6 +44,17 @@ class DeployingBehaviour(BehaviourFixtures):
         rest = three.deployments("m", limit=2, cursor=first.next)
         assert ([each.number for each in rest], rest.next) == ([1], None)
         assert not three.deployments("m", cursor="0")
+
+    def test_deployments_are_carried_with_their_model(
+        self, three: RegistryRepository, elsewhere: RegistryRepository, tmp_path: Path
+    ) -> None:
+        done = three.deploy("m:2", "eu", comment="canary")
+        archive = tmp_path / "m.tar"
+        with archive.open("wb") as stream:
+            three.export(stream, "m")
+        with archive.open("rb") as stream:
+            elsewhere.import_(stream)
+        assert elsewhere.deployments("m").items == (done,)
 
     def test_only_a_registered_version_is_deployed(self, three: RegistryRepository) -> None:
         before = three.history("m").events
