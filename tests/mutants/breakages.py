@@ -37,6 +37,9 @@ RACE = Subset(("proofs/test_crew.py", "-k=row_52"), {"ROUNDS": 8})
 VANISHING = Subset(("proofs/test_vanishing_blob.py",))
 DAMAGE = Subset((POWER, "-k=lost_its_bytes"))
 TAMPERING = Subset(("proofs/test_tampering.py",))
+JSON = "proofs/test_json_file.py"
+JSON_CROWD = Subset((JSON, "-k=8_processes"), {"JSON_WRITES": 30})
+JSON_KILL = Subset((JSON, "-k=killed"), {"JSON_KILLS": 20})
 
 REGISTER, WORLD = "core/verbs/register.py", "core/verbs/world.py"
 SQLITE, UNIT, TABLES = "stores/sql/sqlite.py", "stores/sql/unit.py", "stores/sql/tables.py"
@@ -105,6 +108,17 @@ BREAKAGES = [
     Breakage("a hash that leaves the body out", (
         ("core/events.py", "actor, at, number, body, prev]\n", "actor, at, number, prev]\n"),
     ), TAMPERING),
+    Breakage("a registry.json without a lock", (
+        ("stores/jsonfile/files.py",
+         "            self._lock.acquire(timeout=left, poll_interval=_AGAIN)", "            del left"),
+    ), JSON_CROWD),
+    Breakage("a registry.json written in place", (
+        ("stores/jsonfile/files.py", "        self._aside.replace(self.path)",
+                                     "        self.path.write_bytes(self._aside.read_bytes())"),
+    ), JSON_KILL),
+    Breakage("a change of a registry.json that was interrupted and is believed", (
+        ("stores/jsonfile/store.py", "        cut = _interrupted(lines, found)", "        cut = None"),
+    ), JSON_KILL),
     Breakage("use without verification", (
         ("blobs/building.py", "    if found != (file.sha256, file.size):", "    if False:"),
     ), DAMAGE),
