@@ -9,6 +9,7 @@ version from two registries is fetched into the same place.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,20 @@ def land(wanted: Wanted, fetch: Fetch, home: Path, to: Path | None) -> Path:
         if aside.exists():
             erase(aside)
     return _answer(place, wanted.kind)
+
+
+def keep(path: Path, home: Path) -> Path:
+    """Keep a copy of a local file or folder, verified; answer its place, the same for the same files."""
+    source = LocalSources().open(path)
+    files = hashed(source, None)
+
+    def fetch(folder: Path) -> None:
+        for file in source.files:
+            target = folder / file.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file.where, target)
+
+    return land(Wanted(str(path), digest_of(files), source.kind), fetch, home, None)
 
 
 def digest_at(folder: Path) -> str:
