@@ -268,3 +268,13 @@ def test_the_pipeline_on_the_page_runs(run: Command, files: Path) -> None:
     text = page.split("```yaml\n")[1].split("```")[0]
     done = run("run", write(files, text.replace('"python ', f'"{sys.executable} ')))
     assert page.split("modelry run pipeline.yaml\n")[1].startswith(done.out)
+
+
+def test_the_registry_may_be_one_of_mlflows(files: Path) -> None:
+    jobs = (files / "pipe.yaml").read_text().partition("  - job: deploy")[0]
+    write(files, f"registry: mlflow:sqlite:///{files / 'mlflow.db'}{jobs}")
+    command = [str(Path(sys.executable).parent / "modelry"), "run", "other.yaml", "--json"]
+    done = subprocess.run(command, cwd=files, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)["jobs"]
+    assert [each["outcome"] for each in told] == ["registered", "promoted"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from modelry.core.errors import Conflict, Invalid, NotFound, RegistryError
+from modelry.core.errors import Conflict, Invalid, NotFound, RegistryError, Unsupported
 from modelry.core.model import Version
 from modelry.core.names import parse_model
 from modelry.core.repository import RegistryRepository
@@ -138,13 +138,28 @@ def _promote(job: Job, folder: Path, registry: RegistryRepository, made: dict[st
         if job.get("otherwise") != "go on":
             raise Conflict(words, ref=version.ref)
         return Done(job, "not promoted", words, version.ref, tuple(verdicts))
-    comment = job.get("comment") or "; ".join(each.words for each in verdicts)
-    expect = "none" if there is None else str(there.number)
-    registry.promote(
-        version.ref, stage, comment=comment, displace=job.get("displace"), expect=expect
-    )
+    _move(job, registry, version, there, "; ".join(each.words for each in verdicts))
     words = f"promoted {version.ref} ({version.version}) to {stage}"
     return Done(job, "promoted", words, version.ref, tuple(verdicts))
+
+
+def _move(
+    job: Job, registry: RegistryRepository, version: Version, there: Version | None, why: str
+) -> None:
+    """Promote, if the stage still names what the version was compared with.
+
+    A registry that keeps no comments or cannot look before it moves (MLflow)
+    promotes without, unless the job itself has a comment.
+    """
+    stage, displace = job.fields["stage"], job.get("displace")
+    expect = "none" if there is None else str(there.number)
+    comment = job.get("comment") or why
+    try:
+        registry.promote(version.ref, stage, comment=comment, displace=displace, expect=expect)
+    except Unsupported:
+        if job.get("comment"):
+            raise
+        registry.promote(version.ref, stage, displace=displace)
 
 
 def _deploy(job: Job, folder: Path, registry: RegistryRepository, made: dict[str, str]) -> Done:
