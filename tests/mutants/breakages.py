@@ -39,6 +39,7 @@ DAMAGE = Subset((POWER, "-k=lost_its_bytes"))
 TAMPERING = Subset(("proofs/test_tampering.py",))
 JSON = "proofs/test_json_file.py"
 JSON_CROWD = Subset((JSON, "-k=8_processes"), {"JSON_WRITES": 30})
+JSON_CUT = Subset((JSON, "-k=power and register"))
 JSON_KILL = Subset((JSON, "-k=killed"), {"JSON_KILLS": 20})
 
 REGISTER, WORLD = "core/verbs/register.py", "core/verbs/world.py"
@@ -116,6 +117,9 @@ BREAKAGES = [
         ("stores/jsonfile/files.py", "        self._aside.replace(self.path)",
                                      "        self.path.write_bytes(self._aside.read_bytes())"),
     ), JSON_KILL),
+    Breakage("no fsync of the history of a registry.json", (
+        ("stores/jsonfile/journal.py", "                if durable:", "                if False:"),
+    ), JSON_CUT),
     Breakage("a change of a registry.json that was interrupted and is believed", (
         ("stores/jsonfile/store.py", "        cut = _interrupted(lines, found)", "        cut = None"),
     ), JSON_KILL),

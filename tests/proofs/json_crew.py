@@ -94,8 +94,23 @@ def _kill(order: dict[str, Any]) -> list[int]:
     return [0]
 
 
+def do(file: Path, words: Path, verb: str) -> None:
+    """Do one thing, and say so in one write to `words`, which lies elsewhere."""
+    out = os.open(words, os.O_WRONLY | os.O_CREAT, 0o600)
+    os.write(out, b"begin")
+    book = book_of(file)
+    if verb == "register":
+        book.register(MODEL, 3, "p", {"metrics": {"n": 3}}, None)
+    else:
+        book.activate(MODEL, 2)
+    os.write(out, verb.encode())
+
+
 def main() -> None:
-    """Serve."""
+    """Serve, or do one thing: `json_crew.py FILE WORDS register|activate`."""
+    if len(sys.argv) > 1:
+        do(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
+        return
     with tempfile.TemporaryDirectory() as folder:
         work(Path(folder) / "registry.json", "warm", 3)
         book_of(Path(folder) / "registry.json").activate("warm", 2)

@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,10 @@ from typing import Any
 
 import json_crew
 import pytest
+import strace_log
 from counts import SEED, count
+from disk import Disk, write_tree
+from disk_states import Replay, states
 
 from modelry.core.registry import Registry
 from modelry.stores.jsonfile import JsonStore
@@ -23,6 +27,7 @@ pytestmark = pytest.mark.proof
 WRITERS = 8
 EACH = count("JSON_WRITES", 250)
 KILLS = count("JSON_KILLS", 200)
+STATES = count("STATES", 60)
 ON_ONE = 20
 """How many kills add up on one registry."""
 SECONDS = 300
@@ -168,3 +173,45 @@ def _production_is_explained(
     assert len(live) <= 1, where
     assert set(live) <= tried, where
     assert live or last is None, where
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="strace watches Linux only")
+@pytest.mark.parametrize(
+    ("verb", "before", "after"),
+    [
+        ("register", {}, {3: "none"}),
+        ("register", {1: "production", 2: "none"}, {1: "production", 2: "none", 3: "none"}),
+        ("activate", {1: "production", 2: "none"}, {1: "staging", 2: "production"}),
+    ],
+)
+def test_whenever_the_power_is_cut_the_file_is_as_it_was_or_as_it_was_acknowledged(
+    tmp_path: Path, verb: str, before: dict[int, str], after: dict[int, str]
+) -> None:
+    disk, words, log = tmp_path / "disk", tmp_path / "words", tmp_path / "log"
+    home = disk / "models"
+    home.mkdir(parents=True)
+    if before:
+        book = json_crew.book_of(home / "registry.json")
+        for number in before:
+            book.register(json_crew.MODEL, number, "p", {}, None)
+        book.activate(json_crew.MODEL, 1)
+    replay = Replay(Disk(disk), str(words))
+    command = [sys.executable, json_crew.__file__, str(home / "registry.json"), str(words), verb]
+    done = strace_log.run(log, command, "-e", f"trace={strace_log.CHANGING}")
+    assert done.returncode == 0, done.stderr
+    found = list(states(replay, strace_log.read(log), SEED))
+    assert replay.said == verb
+    assert len({state.cut for state in found}) > 5, "too little was recorded"
+    for state in found[:: -(-len(found) // STATES)] + found[-1:]:
+        with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+            write_tree(state.tree, Path(folder))
+            file = Path(folder) / "models" / "registry.json"
+            where = f"cut after call {state.cut} ({state.way}), it had said {state.said!r}"
+            registry = opened(file)
+            assert registry.audit().problems == (), where
+            assert {event.actor for event in registry.log()} <= {"ada"}, where
+            stands = {each["version"]: each["status"] for each in entries(file)}
+            wanted = [after] if state.said == verb else [before, after]
+            assert stands in wanted, f"{where}: {stands}"
+            json_crew.book_of(file).register("more", 1, "p", {}, None)
+            assert opened(file).audit().problems == (), where

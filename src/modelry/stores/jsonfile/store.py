@@ -60,7 +60,12 @@ class _Known:
 
 
 class JsonStore:
-    """Holds the state that the file and its history tell; any process may change them."""
+    """Holds the state that the file and its history tell; any process may change them.
+
+    Every promise of the port holds but those of time: a change writes the whole
+    file, a first look reads the whole history, and lists, searches and counts
+    pass over every version.
+    """
 
     def __init__(self, path: Path, now: Callable[[], int] | None = None) -> None:
         self._files = Files(path.absolute())
