@@ -27,8 +27,12 @@ from modelry.core.lifecycle import DEFAULT_LIFECYCLE, lifecycle_to_json
 from modelry.core.model import uid
 from modelry.core.registry import Registry
 from modelry.core.service import Service
+from modelry.core.tracking.model import Run
+from modelry.core.tracking.search import Search
 from modelry.core.verbs.describe import Wording
 from modelry.core.verbs.enlist import Parts
+from modelry.core.verbs.logged_models import Saving
+from modelry.core.verbs.runs import Beginning
 from modelry.core.verbs.world import World
 from modelry.stores.memory import MemoryStore
 from modelry.testing.fakes import FixedSurroundings, world_on
@@ -91,6 +95,13 @@ class Site:
     archive: bytes
     token: str
     publisher: str
+    run: Run
+    model: str
+
+
+def tracked(site: Site, project: str) -> Run:
+    """Answer the run of `team`, and one that is not there of any other project."""
+    return site.run if project == "team" else replace(site.run, id="f" * 32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +203,15 @@ SERVICE_ROWS: dict[str, list[Row]] = {
     "identify_version": [
         Row("hidden", R, lambda r, _, p: r.identify_version(uid(p, "m", 1)), "team")],
     "stamps": [everybody(lambda r, _, __: r.stamps([]))],
+    "tracking": [everybody(lambda r, _, p: r.tracking(p)),
+                 team(R, lambda r, _, p: r.tracking(p).find_experiments(Search(within=()))),
+                 team(Action.LOG, lambda r, _, p: r.tracking(p).create_experiment("new", {}))],
+    "run": [Row("hidden", R, lambda r, s, p: r.run(tracked(s, p).id), "team")],
+    "logged_model": [Row("hidden", R, lambda r, s, p: r.logged_model(
+        s.model if p == "team" else f"m-{'f' * 32}"), "team")],
+    "stored_files": [Row("hidden", R, lambda r, s, p: r.stored_files(
+        tracked(s, p).artifact_root), "team")],
+    "with_run": [Row("hidden", R, lambda r, s, p: r.with_run(PLAIN, tracked(s, p).id), "team")],
 }  # fmt: skip
 
 PEOPLE_ROWS: dict[str, list[Row]] = {
@@ -262,7 +282,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     admin.set_member("*", "boss", "admin")
     token = admin.create_token("ada", "laptop").token.id
     publisher = admin.trust_publisher("team", ISSUER, {"repository": "acme"}, "ci").id
-    return Site(world, store, file("new"), carried.getvalue(), token, publisher)
+    tracking = Service(world).tracking("team")
+    begun = tracking.create_run(Beginning(experiment_id="0", tags={}))
+    model = tracking.create_logged_model(Saving(experiment_id="0", tags={})).id
+    return Site(world, store, file("new"), carried.getvalue(), token, publisher, begun, model)
 
 
 def facts(store: MemoryStore) -> dict[str, object]:
@@ -348,7 +371,7 @@ def test_a_scope_is_what_may_be_read() -> None:
 
 def test_what_is_hidden_is_hidden_in_the_words_of_what_is_absent(site: Site) -> None:
     saved, actor = site.store._state, CALLERS["nobody"].actor
-    for name in ("identify_model", "identify_version", "revoke_token"):
+    for name in ("identify_model", "identify_version", "revoke_token", "run", "logged_model"):
         kind = Administration if name == "revoke_token" else Service
         row = TABLES[kind][name][0]
         hidden, absent = (run(site, kind, row, actor, project) for project in ("team", "absent"))
