@@ -31,7 +31,7 @@ from modelry.settings import ServerSettings
 from modelry.stores.memory import MemoryStore
 from modelry.testing.fakes import world_on
 
-OPERATIONS = 62
+OPERATIONS = 64
 CASES = 20_000
 EACH = -(-CASES // OPERATIONS)
 """So many cases of each operation at least, which makes `CASES` of them all."""

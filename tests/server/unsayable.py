@@ -163,6 +163,7 @@ OF: Mapping[str, tuple[Callable[[Values], bool], ...]] = {
     "purge_version": (the_model_alone,),
     "set_alias": (the_model_alone, another_model),
     "archive_version": (the_model_alone,),
+    "deploy_version": (the_model_alone,),
     "promote_version": (a_word_of_the_project, the_model_alone),
     "transition_version": (a_word_of_the_project,),
     "rollback_stage": (a_word_of_the_project,),
