@@ -278,3 +278,20 @@ def test_the_registry_may_be_one_of_mlflows(files: Path) -> None:
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)["jobs"]
     assert [each["outcome"] for each in told] == ["registered", "promoted"]
+
+
+def test_registers_and_savers_are_chosen_by_their_kind(run: Command, files: Path) -> None:
+    parts = "saver: {KIND: ModelrySaver}, register: {KIND: ModelryRegister, tags: {team: risk}}"
+    text = f"{REGISTER}, {parts}}}\n  - {{job: promote, model: m, stage: production}}\n"
+    assert run("run", write(files, text)).lines == [
+        "register: registered m:1", "promote: promoted m:1 (1) to production",
+    ]  # fmt: skip
+    assert run("show", "m@production", "--json").document["tags"] == {"team": "risk"}
+    for more, told in (
+        (f", metrics: {{auc: 1}}, {parts}", "metrics would be lost: a register by KIND takes"),
+        (", register: {KIND: NoRegister}", "the configuration is not right at"),
+        (", register: {tags: {}}", "jobs[0].register: KIND is missing"),
+        (", saver: {KIND: ModelrySaver}", "a saver goes with a register"),
+    ):
+        refused = run("run", write(files, f"{REGISTER}{more}}}"), code=1)
+        assert told in refused.err

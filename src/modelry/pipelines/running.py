@@ -14,6 +14,7 @@ from modelry.core.names import parse_model
 from modelry.core.repository import RegistryRepository
 from modelry.pipelines.conditions import Verdict, judge, ref_of, rival
 from modelry.pipelines.description import Job, Pipeline
+from modelry.pipelines.parts import parts_of, register_by_parts
 from modelry.pipelines.work import values_of, work
 
 Outcome = Literal[
@@ -75,6 +76,11 @@ def _check(pipeline: Pipeline, at: int, registry: RegistryRepository) -> None:
     for stage in (job.get("stage"), job.get("rollback")):
         if stage is not None:
             stages.stage(stage)
+    if job.get("register") is not None:
+        parts_of(job)
+    elif job.get("saver") is not None:
+        msg = "a saver goes with a register; say which, by its KIND"
+        raise Invalid(msg, field="saver")
     if job.kind == "register":
         if job.get("run") is None and not (pipeline.folder / job.fields["path"]).exists():
             msg = f"there is no file or folder at {job.fields['path']!r}"
@@ -108,9 +114,14 @@ def _runs(job: Job) -> str:
 def _register(job: Job, folder: Path, registry: RegistryRepository, made: dict[str, str]) -> Done:
     said = _work(job, folder)
     fields = job.fields
+    path = folder / str(said.get("path", fields["path"]))
+    model = str(parse_model(fields["model"]))
+    if job.get("register") is not None:
+        made[model] = register_by_parts(job, path)
+        return Done(job, "registered", f"registered {made[model]}", made[model])
     version = registry.register(
         fields["model"],
-        folder / str(said.get("path", fields["path"])),
+        path,
         version=fields.get("version"),
         metrics={**values_of(fields.get("metrics"), folder, "metrics"), **said.get("metrics", {})},
         params={**values_of(fields.get("params"), folder, "parameters"), **said.get("params", {})},
@@ -120,7 +131,7 @@ def _register(job: Job, folder: Path, registry: RegistryRepository, made: dict[s
         run_id=fields.get("run_id"),
         base=fields.get("base"),
     )
-    made[str(parse_model(fields["model"]))] = version.ref
+    made[model] = version.ref
     return Done(job, "registered", f"registered {version.ref} ({version.version})", version.ref)
 
 
