@@ -11,6 +11,7 @@ from modelry.core.registry import Registry
 from modelry.core.repository import AdministrationRepository, RegistryRepository
 from modelry.remotes.client import Client
 from modelry.remotes.client.administration import ClientAdministration
+from modelry.remotes.gto.registry import GtoRegistry
 from modelry.remotes.huggingface.registry import HubRegistry
 from modelry.remotes.mlflow.registry import MlflowRegistry
 
@@ -25,7 +26,7 @@ def test_a_verb_is_called_the_same_everywhere(verb: str) -> None:
     wanted = inspect.signature(getattr(RegistryRepository, verb))
     assert inspect.signature(getattr(Registry, verb)) == wanted
     assert inspect.signature(getattr(Client, verb)) == wanted
-    for adapter in (MlflowRegistry, HubRegistry):
+    for adapter in (MlflowRegistry, HubRegistry, GtoRegistry):
         assert inspect.signature(getattr(adapter, verb)) == wanted
 
 
@@ -42,7 +43,7 @@ def test_the_embedded_registry_has_no_verb_that_others_lack() -> None:
 
 
 def all_of_them(
-    embedded: Registry, client: Client, mlflow: MlflowRegistry, hub: HubRegistry
+    embedded: Registry, client: Client, mlflow: MlflowRegistry, hub: HubRegistry, gto: GtoRegistry
 ) -> list[RegistryRepository]:
     """Mypy checks them against the protocol here."""
-    return [embedded, client, mlflow, hub]
+    return [embedded, client, mlflow, hub, gto]

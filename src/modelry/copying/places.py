@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from modelry.core.errors import Invalid
 
@@ -21,7 +22,11 @@ def _hub(text: str) -> Place:
     return f"hf://{namespace}", (name,) if name else ()
 
 
-KINDS: Mapping[str, Callable[[str], Place]] = {"mlflow": _mlflow, "hf": _hub}
+def _gto(text: str) -> Place:
+    return f"gto:{Path(text.removeprefix('gto:')).expanduser().absolute()}", ()
+
+
+KINDS: Mapping[str, Callable[[str], Place]] = {"mlflow": _mlflow, "hf": _hub, "gto": _gto}
 
 
 def place_of(kind: str, text: str) -> Place:

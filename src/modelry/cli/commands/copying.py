@@ -38,7 +38,7 @@ NewName = Annotated[
 What = Annotated[
     str,
     typer.Argument(
-        metavar="FILE|KIND", help="A file of `modelry export`, or mlflow or hf.",
+        metavar="FILE|KIND", help="A file of `modelry export`, or mlflow, hf or gto.",
         show_default=False,
     ),
 ]  # fmt: skip
@@ -46,7 +46,7 @@ Place = Annotated[
     str | None,
     typer.Argument(
         metavar="[PLACE]",
-        help="After mlflow an address, after hf a namespace or a repository.",
+        help="After mlflow an address, after hf a namespace or repository, after gto a folder.",
         show_default=False,
     ),
 ]
@@ -98,14 +98,14 @@ def import_(
     model: Only = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take in an export, or a whole registry of MLflow or the Hugging Face Hub, verified.
+    """Take in an export, or a whole registry of MLflow, the Hugging Face Hub or GTO, verified.
 
     It can be stopped at any time and run again: what is here is passed over.
     """
     here = session(ctx)
     if place is None:
         if not Path(what).is_file():
-            msg = f"{what!r} is no file; or write `modelry import mlflow|hf PLACE`"
+            msg = f"{what!r} is no file; or write `modelry import mlflow|hf|gto PLACE`"
             raise typer.BadParameter(msg)
         import_file(here, Path(what), as_json=as_json)
         return
