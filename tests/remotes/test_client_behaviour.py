@@ -41,3 +41,17 @@ def test_a_model_goes_through_a_server_in_another_process(
         registry.promote("m:1.0", "production")
         assert registry.use("m@production").read_bytes() == source.read_bytes()
         assert registry.resolve("m").metrics == {"auc": 0.9}
+
+
+def test_a_server_that_has_nothing_new_to_say_says_so(server: Running, tmp_path: Path) -> None:
+    file = tmp_path / "model.bin"
+    file.write_bytes(b"some bytes")
+    with open_client(server.url, home=tmp_path / "home", token=server.token) as client:
+        client.register("credit-risk", file)
+        mark, found = client.resolve_again("credit-risk:1", None)
+        assert found == client.resolve("credit-risk:1")
+        assert client.resolve_again("credit-risk:1", mark) == (mark, None)
+        client.promote("credit-risk:1", "production")
+        other, found = client.resolve_again("credit-risk:1", mark)
+        assert found is not None
+        assert (found.stage, other == mark) == ("production", False)

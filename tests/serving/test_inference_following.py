@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +23,10 @@ from modelry.serving import InferenceService, NoProductionModel, Unfit
 from modelry.serving.datatypes import Array
 from modelry.serving.following import FIRST_RETRY, Follower
 from modelry.serving.http import HttpOptions
+from modelry.serving.process import service_of
 from modelry.serving.runners import Choices, Spec
 from modelry.serving.standing import Loaded, Standing
+from modelry.settings import InferSettings
 from modelry.testing.examples import some_model, some_version
 
 
@@ -371,3 +375,49 @@ def test_a_loader_may_be_chosen_by_name(registry: RegistryRepository, tmp_path: 
         assert service.version.number == 1
     with pytest.raises(Unsupported, match="no installed adapter"):
         InferenceService(MODEL, registry, choices=Choices(loader="none")).start()
+
+
+def test_a_caller_that_falls_silent_or_goes_away_keeps_no_room(service: InferenceService) -> None:
+    head = f"POST /v2/models/{MODEL}/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+    options = HttpOptions(threads=1, room=1, idle_seconds=0.2)
+    with answering(service, options) as caller:
+        for silent in (True, False):
+            address = ("127.0.0.1", caller.connection.port)
+            with socket.create_connection(address, timeout=30) as connection:
+                connection.sendall(head.encode() + b'{"inputs"')
+                said = connection.recv(65_536) if silent else b""
+            assert (b"408" in said, b"did not come" in said) == (silent, silent)
+            while caller.infer(row(1, 2)).status == 503:
+                assert service.running
+            assert caller.infer(row(1, 2)).status == 200
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # apprise's mail
+def test_alerts_of_the_command_go_where_the_environment_says(
+    registry: RegistryRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[dict[str, str]] = []
+    come = threading.Event()
+
+    class Webhook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+            come.set()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - theirs
+            del format, args
+
+    promoted(registry, scaled(tmp_path / "1.onnx", 1))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Webhook) as hook:
+        threading.Thread(target=hook.serve_forever, daemon=True).start()
+        monkeypatch.setenv("MODELRY_ALERT_URLS", f"json://127.0.0.1:{hook.server_port}/")
+        settings = InferSettings(poll_seconds=0.02)
+        uri = f"sqlite:///{tmp_path / 'registry.db'}"
+        with service_of(MODEL, "production", uri, settings) as service:
+            promoted(registry, _text_file(tmp_path / "m.txt"))
+            assert come.wait(30)
+            assert service.version.number == 1
+        hook.shutdown()
+    assert heard[0]["title"] == f"{MODEL}:2 cannot be served"

@@ -22,6 +22,7 @@ from modelry.serving.datatypes import Array
 from modelry.serving.figures import figures
 from modelry.serving.following import Follower, Sight
 from modelry.serving.loading import load
+from modelry.serving.looking import Look
 from modelry.serving.refusals import no_production_model
 from modelry.serving.runners import Choices
 from modelry.serving.standing import Loaded, Standing
@@ -124,7 +125,7 @@ class InferenceService:
         self._standing = Standing(first)
         self._model = first.version.full_name
         self._follower = Follower(
-            lambda: registry.resolve(f"{self._model}@{self._stage}"),
+            Look(registry, f"{self._model}@{self._stage}"),
             lambda: self.version,
             lambda version: self._change(registry, version),
             self._alerts,

@@ -35,7 +35,7 @@ from modelry.core.ports import Blobs, Progress
 from modelry.core.verbs import audit as audits
 from modelry.core.verbs import export as exports
 from modelry.core.verbs import look, remove
-from modelry.remotes.client import carrying, decoding
+from modelry.remotes.client import carrying, decoding, looking
 from modelry.remotes.client.administration import ClientAdministration, segment
 from modelry.remotes.client.cache import Cache
 from modelry.remotes.client.fetching import Fetched
@@ -212,6 +212,10 @@ class Client:
     def resolve(self, ref: str) -> Version:
         """Answer the version that `ref` names now."""
         return version_from(self._wire.get("/registry/resolve", {"ref": _ref(ref)}))
+
+    def resolve_again(self, ref: str, seen: str | None) -> tuple[str | None, Version | None]:
+        """Answer the version that `ref` names and its ETag; no version where `seen` still holds."""
+        return looking.resolve_again(self._wire, _ref(ref), seen)
 
     def use(
         self, ref: str, *, to: PathInput | None = None, progress: Progress | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Self
 from uuid import uuid4
 
@@ -169,7 +170,7 @@ class Wire:
 
     def checked(self, response: httpx.Response) -> httpx.Response:
         """Answer a response that is a success of ours, else raise its refusal."""
-        if not response.is_success:
+        if not response.is_success and response.status_code != HTTPStatus.NOT_MODIFIED:
             raise self.refusal(response)
         return response
 
