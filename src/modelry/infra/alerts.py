@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
@@ -73,7 +74,8 @@ class AlertsService(Service):
         for each in sends:
             each.start()
         whole = len(sends) == len(self._addresses())
-        told = [each.done(self.timeout) for each in sends]
+        end = time.monotonic() + self.timeout
+        told = [each.done(self.timeout, end) for each in sends]
         return all(told) and whole
 
     def _addresses(self) -> tuple[str, ...]:
@@ -96,9 +98,9 @@ class _Sending(threading.Thread):
         except Exception as error:  # noqa: BLE001 - whatever a receiver does, the caller goes on
             _LOG.warning("an alert to %s failed: %s", self._kind, type(error).__name__)
 
-    def done(self, seconds: float) -> bool:
-        """Wait for the end, at most so long; log what went wrong."""
-        self.join(seconds)
+    def done(self, seconds: float, end: float) -> bool:
+        """Wait for it until the time `end`, `seconds` after it began; log what went wrong."""
+        self.join(max(0.0, end - time.monotonic()))
         if self.is_alive():
             _LOG.warning("an alert to %s had no answer in %g seconds", self._kind, seconds)
             return False
