@@ -121,6 +121,13 @@ def test_s2_15_a_registration_that_fails_says_why_and_is_in_the_log(
     assert site.admin.get("/registry/models/failing").status_code == 404
 
 
+def test_a_name_that_is_none_is_refused_and_in_the_log(site: Site, model: Put) -> None:
+    answer = ask(site.admin, "register", {}, name="no name!", version="1", path=model("fine"))
+    assert (answer.status_code, "no name!" in detail(answer)) == (422, True)
+    event = site.admin.get("/registry/audit?kind=change.denied&limit=1").json()["items"][0]
+    assert (event["chain"], event["body"]["what"]) == ("default", "no name!")
+
+
 def test_what_is_no_json_is_refused(site: Site, model: Put) -> None:
     query = urlencode({"name": "failing", "version": "1", "path": model("fine")})
     answer = site.admin("POST", f"/models/register?{query}", content=b'{"auc": Infinity}')

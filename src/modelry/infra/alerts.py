@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("modelry.infra.alerts")
 _URLS = "MODELRY_ALERT_URLS"
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)\S+")
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30}://)\S+")
 _DESKTOP = ("dbus://", "gnome://", "macosx://", "windows://")
 
 

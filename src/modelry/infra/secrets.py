@@ -17,8 +17,8 @@ _SOUNDS_SECRET = re.compile(
     re.IGNORECASE,
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_USER_INFO = re.compile(r"(?<=://)[^/?#\s@]*:[^/?#\s]*@|(?<=://)[^/?#\s@:]{12,}@")
-_PARAMETER = re.compile(r"([?&;][^=&;#\s]+=)([^&;#\s'\"]+)")
+_USER_INFO = re.compile(r"(?<=://)(?:[^/?#\s@:]*+:[^/?#\s]*|[^/?#\s@:]{12,}+)@")
+_PARAMETER = re.compile(r"([?&;][^=&;#?\s]++=)([^&;#\s'\"]+)")
 _BEARER = re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
 _AWS_ID = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b")
 _OURS = re.compile(r"\bmodelry_[A-Za-z0-9_-]{8,}")
