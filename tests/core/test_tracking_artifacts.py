@@ -214,7 +214,7 @@ def test_a_version_takes_over_what_its_run_logged(
         service, run, params={"C": "told"}, metrics={"f1": 1}, datasets=(own,), run_id="overridden"
     )
     assert version.run_id == run.id
-    assert version.params == {"C": "told", "lr": "0.1"}
+    assert version.params == {"C": "told", "lr": "0.1", "Ümlaut": "x"}
     assert version.metrics == {"auc": 0.5, "f1": 1}
     assert version.datasets == (own, Dataset("train", "1", "s3://bucket/train"))
     sealed(service, run, params={"lr": "0.2"})
