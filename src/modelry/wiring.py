@@ -23,6 +23,7 @@ from modelry.core.repository import RegistryRepository
 from modelry.core.verbs.witness import Seen, seen
 from modelry.core.verbs.world import World
 from modelry.notebook import show_in_notebooks
+from modelry.remotes.foreign import without_secret
 from modelry.settings import Settings
 from modelry.surroundings import LocalSurroundings, SystemClock
 
@@ -55,9 +56,7 @@ def address(uri: str | None = None) -> str:
     """Answer the address that `connect(uri)` opens, for records: without a user or a password."""
     settings = Settings()
     chosen = uri or settings.uri or f"sqlite:///{settings.home.expanduser() / 'registry.db'}"
-    before, mark, rest = chosen.partition("://")
-    place, slash, path = rest.partition("?")[0].partition("/")
-    return f"{before}{mark}{place.rpartition('@')[2]}{slash}{path}"
+    return without_secret(chosen)
 
 
 class Schema(Protocol):

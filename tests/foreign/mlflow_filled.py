@@ -97,12 +97,12 @@ def told(uri: str) -> Iterator[dict[str, Any]]:
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
     for model in client.search_registered_models(max_results=1000):
         yield {"model": model.name, "description": model.description, "tags": model.tags,
-               "aliases": model.aliases}  # fmt: skip
+               "aliases": {name: str(of) for name, of in model.aliases.items()}}  # fmt: skip
         found = client.search_model_versions(f"name = '{model.name}'", max_results=1000)
         for version in sorted(found, key=lambda each: int(each.version)):
             run = client.get_run(str(version.run_id))
             yield {
-                "model": model.name, "version": version.version, "stage": version.current_stage,
+                "model": model.name, "version": str(version.version), "stage": version.current_stage,
                 "description": version.description, "tags": version.tags,
                 "metrics": run.data.metrics, "params": run.data.params,
                 "data": [(each.dataset.name, each.dataset.digest, each.dataset.source,

@@ -33,7 +33,7 @@ PathInput = str | os.PathLike[str]
 class ForeignRegistry:
     """The verbs of a registry elsewhere; a subclass answers those that it can.
 
-    `where` is the address as a person wrote it, `kind` what it is, and
+    `where` is the address without a user or a password, `kind` what it is, and
     `reasons` says of a verb why it cannot be, and what to do instead.
     """
 
@@ -41,7 +41,7 @@ class ForeignRegistry:
     reasons: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, where: str, home: Path) -> None:
-        self.where = where
+        self.where = without_secret(where)
         self.home = home
 
     def __repr__(self) -> str:
@@ -325,3 +325,10 @@ def _in_default(ref: Ref) -> Ref:
         msg = f"there is no project {ref.project!r} there; only {DEFAULT_PROJECT} exists"
         raise NotFound(msg, project=ref.project)
     return ref
+
+
+def without_secret(uri: str) -> str:
+    """Answer an address as it may be shown and recorded: no user, no password, no query."""
+    before, mark, rest = uri.partition("://")
+    place, slash, path = rest.partition("?")[0].partition("/")
+    return f"{before}{mark}{place.rpartition('@')[2]}{slash}{path}"

@@ -87,7 +87,7 @@ def copy(  # noqa: PLR0913 - from where, to where, and how to say it
         else:
             version = registry.resolve(ref)
             report = copy_version(source, version, target, name=name, progress=meter)
-    _tell(here, report, f"copied to {uri}", as_json=as_json)
+    _tell(here, report, f"copied to {wiring.address(uri)}", as_json=as_json)
 
 
 def import_(
@@ -120,8 +120,10 @@ def import_(
         Meter("rows", color=here.color) as meter,
     ):  # fmt: skip
         wanted = only or tuple(model or ())
-        report = copy_models(source_of(other, uri), registry, only=wanted, progress=meter)
-    _tell(here, report, f"imported from {uri}", as_json=as_json)
+        report = copy_models(
+            source_of(other, wiring.address(uri)), registry, only=wanted, progress=meter
+        )
+    _tell(here, report, f"imported from {wiring.address(uri)}", as_json=as_json)
 
 
 def _tell(here: Session, report: Copied, what: str, *, as_json: bool) -> None:

@@ -21,7 +21,20 @@ def _registered(event: Event) -> str:
     label = str(event.body.get("version", event.number))
     text = f"registered version {event.number}"
     text += "" if label == str(event.number) else f" ({label})"
-    return f"{text}, the first of this model" if "model" in event.body else text
+    text += ", the first of this model" if "model" in event.body else ""
+    return text + _origin(cast("Mapping[str, str]", event.body.get("tags") or {}))
+
+
+def _origin(tags: Mapping[str, str]) -> str:
+    """Say of a copy where it comes from, who made it there and when."""
+    from modelry.copying.origin import read
+
+    told = read(tags)
+    if not told.get("ref"):
+        return ""
+    by = f", made by {told['author']}" if told.get("author") else ""
+    return (f", a copy of {told['ref']} of {told.get('registry')}{by}"
+            f" on {str(told.get('created'))[:10]}")  # fmt: skip
 
 
 def _promoted(event: Event) -> str:

@@ -16,11 +16,17 @@ from mlflow.store.entities.paged_list import PagedList
 
 from modelry.core.errors import NotFound
 from modelry.durable import erase, fresh_name
+from modelry.remotes.foreign import without_secret
 from modelry.remotes.mlflow.refusals import translated
 
 T = TypeVar("T")
 
 _PAGE = 1000
+_QUIET = {
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+"""MLflow writes to the terminal by itself, into what we print for programs; unless told otherwise."""
 _RUNS = 200
 """Runs asked for in one question."""
 
@@ -29,14 +35,16 @@ class Tracking:
     """One MLflow registry and the runs behind it. Safe to share between threads."""
 
     def __init__(self, uri: str) -> None:
-        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # ours tells more
+        for name, value in _QUIET.items():
+            os.environ.setdefault(name, value)
         self.uri = uri
+        self.shown = without_secret(uri)
         self.client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         self.experiment: str | None = None
 
     def ask(self, call: Callable[[MlflowClient], T]) -> T:
         """Answer what the client answers; its warnings about stages are for its own users."""
-        with translated(self.uri), warnings.catch_warnings():
+        with translated(self.shown), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             return call(self.client)
 
@@ -121,7 +129,7 @@ class Tracking:
     def download(self, name: str, version: str, folder: Path) -> None:
         """Bring the files of a version into an empty folder."""
         aside = folder / fresh_name()
-        with translated(self.uri):
+        with translated(self.shown):
             aside.mkdir()
             place = self.client.get_model_version_download_uri(name, version)
             came = Path(

@@ -72,7 +72,12 @@ def _version(tracking: Tracking, parcel: Parcel, run_id: str, place: str) -> Mod
     def ask() -> ModelVersion:
         return tracking.ask(
             lambda client: client.create_model_version(
-                parcel.name, place, run_id, tags, description=parcel.draft.description or None
+                parcel.name,
+                place,
+                run_id,
+                tags,
+                description=parcel.draft.description or None,
+                await_creation_for=0,
             )
         )
 
@@ -125,7 +130,9 @@ def pass_over(tracking: Tracking, parcel: Parcel) -> None:
         make_model(tracking, name)
     while following < wanted:
         made = tracking.ask(
-            lambda client: client.create_model_version(name, "s3://modelry/passed-over")
+            lambda client: client.create_model_version(
+                name, "s3://modelry/passed-over", await_creation_for=0
+            )
         )
         following = int(made.version) + 1
         if following <= wanted:
