@@ -16,7 +16,6 @@ from typing import Any, BinaryIO, Self, cast
 
 from modelry.blobs.shelf import LocalShelf
 from modelry.core.comparison import Comparison, compare
-from modelry.core.deployments import check_target
 from modelry.core.documents import (
     deployment_from,
     event_from,
@@ -35,7 +34,7 @@ from modelry.core.ports import Blobs, Progress
 from modelry.core.verbs import audit as audits
 from modelry.core.verbs import export as exports
 from modelry.core.verbs import look, remove
-from modelry.remotes.client import carrying, decoding, looking
+from modelry.remotes.client import asked, carrying, decoding, looking
 from modelry.remotes.client.administration import ClientAdministration, segment
 from modelry.remotes.client.cache import Cache
 from modelry.remotes.client.fetching import Fetched
@@ -132,18 +131,18 @@ class Client:
     ) -> Model:
         """Make a model before its first version; answers the one that is there already."""
         body = {"description": description, "tags": checked_tags(tags or {})}
-        params = {"model": _model(name)}
+        params = {"model": asked.model(name)}
         return model_from(self._wire.send("PUT", "/registry/models", body, params=params))
 
     def tag(self, ref: str, tags: TagsInput | None = None, *, remove: Iterable[str] = ()) -> None:
         """Set and remove tags of a version, or of a model where `ref` names no version."""
         body = {"set_tags": checked_tags(tags or {}), "remove_tags": list(remove)}
-        self._wire.send("PATCH", "/registry/refs", body, params={"ref": _ref(ref)})
+        self._wire.send("PATCH", "/registry/refs", body, params={"ref": asked.ref(ref)})
 
     def describe(self, ref: str, description: str) -> None:
         """Replace the description of a version, or of a model where `ref` names no version."""
         body = {"description": description}
-        self._wire.send("PATCH", "/registry/refs", body, params={"ref": _ref(ref)})
+        self._wire.send("PATCH", "/registry/refs", body, params={"ref": asked.ref(ref)})
 
     # Stages and aliases
 
@@ -157,27 +156,27 @@ class Client:
         expect: str | None = None,
     ) -> Version:
         """Move a version into a stage, where it becomes what `model@stage` names."""
-        body = {"ref": _ref(ref), "stage": stage, "comment": comment, "displace": displace,
+        body = {"ref": asked.ref(ref), "stage": stage, "comment": comment, "displace": displace,
                 "expect": expect}  # fmt: skip
         return self._version("/registry/promotions", body)
 
     def archive(self, ref: str, *, comment: str = "") -> Version:
         """Retire a version to the archive stage; a stage that named it names nothing then."""
-        return self._version("/registry/archivals", {"ref": _ref(ref), "comment": comment})
+        return self._version("/registry/archivals", {"ref": asked.ref(ref), "comment": comment})
 
     def rollback(self, name: str, stage: str | None = None, *, comment: str = "") -> Version:
         """Bring back the version that a stage (production) named before."""
-        body = {"model": _model(name), "stage": stage, "comment": comment}
+        body = {"model": asked.model(name), "stage": stage, "comment": comment}
         return self._version("/registry/rollbacks", body)
 
     def alias(self, name: str, alias_name: str, ref: str, *, comment: str = "") -> Version:
         """Point an alias of a model at a version: a label, a number or a whole ref of it."""
-        body = {"model": _model(name), "alias": alias_name, "ref": ref, "comment": comment}
+        body = {"model": asked.model(name), "alias": alias_name, "ref": ref, "comment": comment}
         return self._version("/registry/aliases", body)
 
     def remove_alias(self, name: str, alias_name: str, *, comment: str = "") -> None:
         """Take an alias away from a model."""
-        params = {"model": _model(name), "alias": alias_name, "comment": comment}
+        params = {"model": asked.model(name), "alias": alias_name, "comment": comment}
         self._wire.send("DELETE", "/registry/aliases", params=params)
 
     def _version(self, path: str, body: Mapping[str, Any]) -> Version:
@@ -188,7 +187,7 @@ class Client:
 
     def deploy(self, ref: str, target: str, *, comment: str = "") -> Deployment:
         """Record that a registered version was brought to `target`: when, where, by whom."""
-        body = {"ref": _ref(ref), "target": check_target(target), "comment": comment}
+        body = {"ref": asked.ref(ref), "target": asked.target(target), "comment": comment}
         return deployment_from(self._wire.send("POST", "/registry/deployments", body))
 
     def deployments(
@@ -200,22 +199,19 @@ class Client:
         cursor: str | None = None,
     ) -> Page[Deployment]:
         """List where versions of a model were deployed, latest first: to one target or to all."""
-        params = {
-            "model": _model(name),
-            "target": None if target is None else check_target(target),
-            **_page(limit, cursor),
-        }
-        return decoding.page_from(self._wire.get("/registry/deployments", params), deployment_from)
+        named = {"model": asked.model(name), "target": asked.target(target)}
+        found = self._wire.get("/registry/deployments", {**named, **asked.page(limit, cursor)})
+        return decoding.page_from(found, deployment_from)
 
     # Looking
 
     def resolve(self, ref: str) -> Version:
         """Answer the version that `ref` names now."""
-        return version_from(self._wire.get("/registry/resolve", {"ref": _ref(ref)}))
+        return version_from(self._wire.get("/registry/resolve", {"ref": asked.ref(ref)}))
 
     def resolve_again(self, ref: str, seen: str | None) -> tuple[str | None, Version | None]:
         """Answer the version that `ref` names and its ETag; no version where `seen` still holds."""
-        return looking.resolve_again(self._wire, _ref(ref), seen)
+        return looking.resolve_again(self._wire, asked.ref(ref), seen)
 
     def use(
         self, ref: str, *, to: PathInput | None = None, progress: Progress | None = None
@@ -245,13 +241,13 @@ class Client:
 
     def model(self, name: str) -> ModelSummary:
         """Answer a model with the number of its versions and its pointers."""
-        return summary_from(self._wire.get(f"/registry/models/{segment(_model(name))}"))
+        return summary_from(self._wire.get(f"/registry/models/{segment(asked.model(name))}"))
 
     def models(
         self, project_name: str | None = None, *, limit: int = 100, cursor: str | None = None
     ) -> Page[ModelSummary]:
         """List models by name, of one project or of all."""
-        params = {"project": _project(project_name), **_page(limit, cursor)}
+        params = {"project": asked.project(project_name), **asked.page(limit, cursor)}
         return decoding.page_from(self._wire.get("/registry/models", params), summary_from)
 
     def versions(
@@ -263,8 +259,8 @@ class Client:
         cursor: str | None = None,
     ) -> Page[Version]:
         """List the versions of a model, newest first, of one stage or of all."""
-        path = f"/registry/models/{segment(_model(name))}/versions"
-        found = self._wire.get(path, {"stage": stage or None, **_page(limit, cursor)})
+        path = f"/registry/models/{segment(asked.model(name))}/versions"
+        found = self._wire.get(path, {"stage": stage or None, **asked.page(limit, cursor)})
         return decoding.page_from(found, version_from)
 
     def search(
@@ -276,16 +272,17 @@ class Client:
         cursor: str | None = None,
     ) -> Page[Version]:
         """Find versions: `fraud metrics.auc >= 0.9 and stage = production order by metrics.auc desc`."""
-        params = {"q": query, "project": _project(project_name), **_page(limit, cursor)}
+        params = {"q": query, "project": asked.project(project_name), **asked.page(limit, cursor)}
         return decoding.page_from(self._wire.get("/registry/search", params), version_from)
 
     def compare(
         self, *refs: str, lower: Collection[str] = (), higher: Collection[str] = ()
     ) -> Comparison:
         """Set versions side by side; `lower` and `higher` name metrics that the name misleads."""
-        params = {"ref": [_ref(ref) for ref in refs], "lower": list(lower), "higher": list(higher)}
-        found = self._wire.get("/registry/compare", params)["versions"]
-        return compare([version_from(each) for each in found], lower, higher)
+        named = [asked.ref(ref) for ref in refs]
+        params = {"ref": named, "lower": list(lower), "higher": list(higher)}
+        found = [version_from(e) for e in self._wire.get("/registry/compare", params)["versions"]]
+        return compare(found, lower, higher)
 
     def history(
         self,
@@ -296,7 +293,11 @@ class Client:
         cursor: str | None = None,
     ) -> look.History:
         """Answer what happened to a model or a version, newest first, and its pointers."""
-        params = {"ref": _ref(ref), "as_of": decoding.time_text(as_of), **_page(limit, cursor)}
+        params = {
+            "ref": asked.ref(ref),
+            "as_of": decoding.time_text(as_of),
+            **asked.page(limit, cursor),
+        }
         return decoding.history_from(self._wire.get("/registry/history", params))
 
     def project_history(
@@ -304,7 +305,7 @@ class Client:
     ) -> look.History:
         """Answer what happened to a project itself, newest first: its making, its stages."""
         path = f"/registry/projects/{segment(check_project(project_name))}/history"
-        return decoding.history_from(self._wire.get(path, _page(limit, cursor)))
+        return decoding.history_from(self._wire.get(path, asked.page(limit, cursor)))
 
     def log(
         self,
@@ -321,31 +322,31 @@ class Client:
         if wanted.kinds is not None and not wanted.kinds:
             return Page(())
         params = {
-            "project": _project(project_name),
+            "project": asked.project(project_name),
             "model": wanted.chain,
             "actor": wanted.actor,
             "kind": None if wanted.kinds is None else sorted(wanted.kinds),
             "since": iso_or_none(wanted.since),
             "until": iso_or_none(wanted.until),
-            **_page(limit, cursor),
+            **asked.page(limit, cursor),
         }
         return decoding.page_from(self._wire.get("/registry/audit", params), event_from)
 
     def environment(self, ref: str) -> Environment:
         """Answer the Python and the packages that a version was registered from."""
-        found = self._wire.get("/registry/environment", {"ref": _ref(ref)})
+        found = self._wire.get("/registry/environment", {"ref": asked.ref(ref)})
         return decoding.environment_from(found)
 
     # Taking away and keeping in order
 
     def delete(self, ref: str, *, comment: str = "") -> None:
         """Leave a tombstone: number, label and history stay and are not given out again."""
-        params = {"ref": _ref(ref), "comment": comment}
+        params = {"ref": asked.ref(ref), "comment": comment}
         self._wire.send("DELETE", "/registry/refs", params=params)
 
     def purge(self, ref: str, *, comment: str = "") -> remove.Collected:
         """Free the bytes of a deleted version and answer how many."""
-        body = {"ref": _ref(ref), "comment": comment}
+        body = {"ref": asked.ref(ref), "comment": comment}
         return decoding.collected_from(self._wire.send("POST", "/registry/purges", body))
 
     def gc(
@@ -368,7 +369,7 @@ class Client:
         The server reads them: `progress` is not called.
         """
         del progress
-        body = {} if ref is None else {"ref": _ref(ref)}
+        body = {} if ref is None else {"ref": asked.ref(ref)}
         found = self._wire.send("POST", "/registry/verifications", body, seconds=LONG)
         return decoding.verification_from(found)
 
@@ -384,7 +385,7 @@ class Client:
         The server follows them: `progress` is not called.
         """
         del progress
-        body = {} if name is None else {"model": _model(name)}
+        body = {} if name is None else {"model": asked.model(name)}
         if checkpoint is not None:
             body["checkpoint"] = audits.checkpoint_to_text(checkpoint)
         found = self._wire.send("POST", "/registry/audit/verifications", body, seconds=LONG)
@@ -407,14 +408,14 @@ class Client:
 
     def stages(self, project_name: str = "default") -> Lifecycle:
         """Answer the stages of a project."""
-        return decoding.lifecycle_from(self._wire.get(_stages(project_name)))
+        return decoding.lifecycle_from(self._wire.get(asked.stages(project_name)))
 
     def configure_stages(
         self, stages: Sequence[object], project_name: str = "default"
     ) -> Lifecycle:
         """Replace the stages of a project: names, or objects with the fields of `Stage`."""
         body = {"stages": list(stages)}
-        return decoding.lifecycle_from(self._wire.send("PUT", _stages(project_name), body))
+        return decoding.lifecycle_from(self._wire.send("PUT", asked.stages(project_name), body))
 
     # Carrying elsewhere
 
@@ -445,27 +446,3 @@ class Client:
     ) -> exports.Carried:
         sender = Sender(self._wire, self._sessions)
         return carrying.take_in(self._wire, sender, path, stream, more, progress)
-
-
-def _ref(text: str) -> str:
-    """Answer `text` where it is a ref. Raises `Invalid` without asking the server."""
-    parse_ref(text)
-    return text
-
-
-def _model(name: str) -> str:
-    """Answer a model as `project/name`, so that no name is taken for an id."""
-    ref = parse_model(name)
-    return f"{ref.project}/{ref.name}"
-
-
-def _project(name: str | None) -> str | None:
-    return check_project(name) if name else None
-
-
-def _stages(project: str) -> str:
-    return f"/registry/projects/{segment(check_project(project))}/stages"
-
-
-def _page(limit: int, cursor: str | None) -> dict[str, str | int | None]:
-    return {"limit": look.page_limit(limit), "cursor": cursor}
