@@ -20,6 +20,9 @@ from modelry.telemetry.logs import configure
 ALERT_URLS = "MODELRY_ALERT_URLS"
 """Where alerts go, as addresses of Apprise; the log where it is not set."""
 
+IDLE_SECONDS = 75
+"""How long a connection without a request is kept: longer than proxies keep theirs (60)."""
+
 GRACE_SECONDS = 30
 """How long a stopping service lets running requests go on."""
 
@@ -35,6 +38,7 @@ def infer(model: str, stage: str, registry: str | None, settings: InferSettings)
             server_header=False,
             access_log=False,
             log_config=None,
+            timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
             h11_max_incomplete_event_size=65_536,
             lifespan="on",

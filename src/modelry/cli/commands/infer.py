@@ -22,8 +22,8 @@ def infer(  # noqa: PLR0913 - what a service is told
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL[@STAGE]",
-            help="The model; a stage or an alias after @, else production.",
+            metavar="MODEL",
+            help="The model; MODEL@STAGE or MODEL@ALIAS for another than production.",
             autocompletion=complete_ref,
         ),
     ],
