@@ -17,6 +17,8 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    literal_column,
+    null,
     select,
     true,
 )
@@ -37,6 +39,7 @@ from modelry.core.selection import (
 )
 from modelry.core.strict_json import dumps
 from modelry.stores.sql import rows
+from modelry.stores.sql.apart import apart
 from modelry.stores.sql.look import Look
 from modelry.stores.sql.tables import START, attributes, events, models, pointers, touched, versions
 
@@ -110,12 +113,14 @@ class SelectionLook(Look):
     def select_versions(self, project: str, selection: Selection) -> Sequence[FoundVersion]:
         """See `View.select_versions`: first which, then all of them."""
         query = _versions_query(self._connection.dialect.name, _shape(selection))
-        which = [row[0] for row in self._rows(query, **_given(project, selection))]
+        which = dict(map(tuple, self._rows(query, **_given(project, selection))))
         found: dict[int, FoundVersion] = {}
-        reading = _reading_query(self._connection.dialect.name)
+        known = _knows_changes(selection)
+        reading = _reading_query(self._connection.dialect.name, known=known)
         for start in range(0, len(which), _BATCH):
-            for row in self._rows(reading, ids=which[start : start + _BATCH]):
-                found[row[0]] = FoundVersion(rows.version(row[:-2]), row[-2], row[-1])
+            for row in self._rows(reading, ids=list(which)[start : start + _BATCH]):
+                changed = which[row[0]] if known else row[-1]
+                found[row[0]] = FoundVersion(rows.version(row[:-2]), row[-2], changed)
         return [found[each] for each in which]
 
     def fronts(self, some: Sequence[Model]) -> Sequence[Front]:
@@ -197,27 +202,36 @@ def _models_query(dialect: str, shape: Shape) -> Select[Any]:
 def _versions_query(dialect: str, shape: Shape) -> Select[Any]:
     tongue = _Tongue(dialect)
     matches, sorts, barring = shape
-    wanted = [models.c.project == bindparam("project"), models.c.deleted.is_(None),
+    driven = any(subject in {"tag", "run_id"} for subject, _, _ in matches)
+    project = apart(models.c.project) if driven else models.c.project
+    wanted = [project == bindparam("project"), models.c.deleted.is_(None),
               versions.c.deleted.is_(None)]  # fmt: skip
     wanted += [_version_holds(tongue, at, *match) for at, match in enumerate(matches)]
     if barring:
         wanted.append(versions.c.model_id.not_in(_barred()))
     by = {"name": tongue.title(), "number": versions.c.number,
           "created": versions.c.created, "changed": _VERSION_CHANGED}  # fmt: skip
+    known = any(each.by == "changed" for each in sorts)
     return (
-        select(versions.c.id)
+        select(versions.c.id, (_VERSION_CHANGED if known else null()).label("changed"))
         .select_from(versions.join(models, models.c.id == versions.c.model_id))
         .where(*wanted)
-        .order_by(*_order(sorts, by))
+        .order_by(*_order(sorts, by | {"changed": literal_column("changed")}))
         .limit(bindparam("limit"))
         .offset(bindparam("skip"))
     )
 
 
+def _knows_changes(selection: Selection) -> bool:
+    """Say whether finding out which versions tells also when they changed."""
+    return any(each.by == "changed" for each in selection.sorts)
+
+
 @cache
-def _reading_query(dialect: str) -> Select[Any]:
+def _reading_query(dialect: str, *, known: bool) -> Select[Any]:
+    changed = null() if known else _VERSION_CHANGED
     return (
-        select(*rows.VERSION_COLUMNS, _Tongue(dialect).title(), _VERSION_CHANGED)
+        select(*rows.VERSION_COLUMNS, _Tongue(dialect).title(), changed)
         .select_from(versions.join(models, models.c.id == versions.c.model_id))
         .where(versions.c.id.in_(bindparam("ids", expanding=True)))
     )

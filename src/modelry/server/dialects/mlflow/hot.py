@@ -26,7 +26,9 @@ _READS: Mapping[tuple[str, str], Read] = {
     ("GET", f"{_MODELS}/alias"): aliases.get_alias,
     ("GET", _LATEST): models.latest,
     ("POST", _LATEST): models.latest,
+    ("GET", f"{_MODELS}/search"): models.search,
     ("GET", f"{_VERSIONS}/get"): versions.get,
+    ("GET", f"{_VERSIONS}/search"): versions.search,
     ("GET", f"{_VERSIONS}/get-download-uri"): versions.download_uri,
 }
 
