@@ -26,6 +26,7 @@ from modelry.core.events import REGISTRY, Event, EventKind
 from modelry.core.lifecycle import DEFAULT_LIFECYCLE, lifecycle_to_json
 from modelry.core.model import uid
 from modelry.core.registry import Registry
+from modelry.core.selection import Selection
 from modelry.core.service import Service
 from modelry.core.tracking.model import Run
 from modelry.core.tracking.search import Search
@@ -138,6 +139,8 @@ def everybody(call: Callable[[Any, Site, str], object]) -> Row:
     return Row("open", R, call)
 
 
+EVERY_ONE = Selection((), (), 0, 10)
+
 REGISTRY_ROWS: dict[str, list[Row]] = {
     "register": [team(P, lambda r, s, p: r.register(f"{p}/new", s.file)),
                  team(P, lambda r, s, p: r.register(f"{p}/m", s.file, version="9"))],
@@ -202,6 +205,13 @@ SERVICE_ROWS: dict[str, list[Row]] = {
     "identify_model": [Row("hidden", R, lambda r, _, p: r.identify_model(uid(p, "m")), "team")],
     "identify_version": [
         Row("hidden", R, lambda r, _, p: r.identify_version(uid(p, "m", 1)), "team")],
+    "known": [team(R, lambda r, _, p: r.known(f"{p}/m"))],
+    "entry": [team(R, lambda r, _, p: r.entry(f"{p}/m"))],
+    "sheet": [team(R, lambda r, _, p: r.sheet(f"{p}/m:1"))],
+    "select_models": [team(R, lambda r, _, p: r.select_models(p, EVERY_ONE))],
+    "select_versions": [team(R, lambda r, _, p: r.select_versions(p, EVERY_ONE))],
+    "rename": [team(X, lambda r, _, p: r.rename(f"{p}/solo", f"{p}/renamed"))],
+    "retire": [team(X, lambda r, _, p: r.retire(f"{p}/solo:1"))],
     "stamps": [everybody(lambda r, _, __: r.stamps([]))],
     "tracking": [everybody(lambda r, _, p: r.tracking(p)),
                  team(R, lambda r, _, p: r.tracking(p).find_experiments(Search(within=()))),
