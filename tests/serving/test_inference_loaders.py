@@ -21,6 +21,7 @@ from modelry.core.errors import Denied, Invalid, RegistryError, Unsupported
 from modelry.core.repository import RegistryRepository
 from modelry.serving import Choices, InferenceService, Unfit
 from modelry.serving.datatypes import Array, datatype_named
+from modelry.wiring import connect
 
 ROWS = np.array([[0.0, 1.0], [1.0, 0.0], [0.2, 0.9], [0.8, 0.1]])
 LABELS = np.array([0, 1, 0, 1])
@@ -284,3 +285,14 @@ def test_dtypes_that_the_protocol_lacks_are_refused_by_name() -> None:
     for name in ("complex64", "bfloat16", "sequence<float32>"):
         with pytest.raises(Unsupported, match="no datatype"):
             datatype_named(name)
+
+
+def test_a_registry_that_is_an_mlflow_server_is_served_from_too(tmp_path: Path) -> None:
+    """Such a registry keeps no findings: the files say what they are."""
+    with connect(f"mlflow:sqlite:///{tmp_path / 'mlflow.db'}") as registry:
+        assert promoted(registry, scaled(tmp_path / "1.onnx", 1)) == 1
+        with InferenceService(MODEL, registry, poll_seconds=0.05) as service:
+            promoted(registry, scaled(tmp_path / "2.onnx", 2))
+            assert service.follow_now()
+            found = service.predict([[1, 2]])
+            assert (found.version, found.outputs["y"].tolist()) == (2, [[2, 4]])

@@ -23,6 +23,7 @@ from modelry.serving.figures import figures
 from modelry.serving.following import Follower, Sight
 from modelry.serving.loading import load
 from modelry.serving.looking import Look
+from modelry.serving.recognising import recognised
 from modelry.serving.refusals import no_production_model
 from modelry.serving.runners import Choices
 from modelry.serving.standing import Loaded, Standing
@@ -214,6 +215,7 @@ class InferenceService:
     def _load(self, registry: RegistryRepository, version: Version) -> Loaded:
         """Fetch, load and try a version. Raises what any of these refuses."""
         path = registry.use(version.ref)
+        version = recognised(version, path)
         runner = load(path, version, self._choices)
         try:
             trial.check(runner, path, version)
