@@ -362,6 +362,13 @@ def test_what_is_of_another_project_is_told_in_the_words_for_what_is_absent(
     assert stranger.find_runs([made.id], EVERYTHING) == ()
 
 
+def test_a_thousand_experiments_are_searched_at_once_and_no_more(tracking: Tracking) -> None:
+    ids = [str(number) for number in range(1, 1001)]
+    assert tracking.find_runs(ids, EVERYTHING) == ()
+    with pytest.raises(Invalid, match="1001 experiment_ids are too many"):
+        tracking.find_runs([*ids, "1001"], EVERYTHING)
+
+
 def test_an_absent_run_is_told_to_everybody_alike(tracking: Tracking, service: Service) -> None:
     with pytest.raises(NotFound, match="Run with id=x not found"):
         service.run("x")

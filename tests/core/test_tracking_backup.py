@@ -127,6 +127,9 @@ def rows(value: object) -> Change:
 FORGERIES: dict[str, tuple[str, Change]] = {
     "no body": ("run", lambda record: record.update(body=[])),
     "another kind": ("run", lambda record: record.update(kind="other")),
+    "an id that is none": ("run", field("id", "../x")),
+    "a key that is none": ("experiment", field("key", "x")),
+    "a model without an id": ("logged_model", field("id", "x")),
     "a field too many": ("run", field("more", "x")),
     "a number that is text": ("run", field("created", "x")),
     "a flag for a number": ("run", field("start", True)),  # noqa: FBT003 - a forged value

@@ -16,6 +16,7 @@ from modelry.server.dialects.mlflow.run_filters import (
     RUNS,
     parse_filter,
     parse_model_order,
+    parse_model_orders,
     parse_order,
 )
 
@@ -91,6 +92,7 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("run_id IN 'a'", "ill-formed list"),
     ("params.a = 'x\0'", "NUL"),
     ("; DROP TABLE runs", "Invalid clause(s) in filter string"),
+    (" AND ".join(["a.b = 'x'".replace("a", "tag")] * 101), "more than 100 clauses"),
     ("params.a = '" + "x" * 20_000 + "'", "at most 20000 are read"),
 )  # fmt: skip
 
@@ -139,12 +141,20 @@ def test_an_order_names_what_to_sort_by_and_which_way() -> None:
         (["dataset.name"], "Invalid identifier type"),
         (["nothing"], "Invalid attribute key"),
         (["created", "start_time DESC"], "`order_by` contains duplicate fields"),
+        ([f"tags.t{number}" for number in range(21)], "at most 20 are taken"),
     ],
 )
 def test_an_order_that_means_nothing_is_refused(texts: list[str], why: str) -> None:
     with pytest.raises(Refusal) as refusal:
         parse_order(texts, RUNS)
     assert why in refusal.value.message
+
+
+def test_logged_models_are_sorted_by_few_things() -> None:
+    orders = [{"field_name": f"metrics.m{number}"} for number in range(21)]
+    assert len(parse_model_orders(orders[:20])) == 20
+    with pytest.raises(Refusal, match="at most 20 are taken"):
+        parse_model_orders(orders)
 
 
 def test_logged_models_are_sorted_by_a_metric_on_a_data_set_or_an_attribute() -> None:

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 
 from modelry.core.errors import NotFound
 
+RUN_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+MODEL_ID = re.compile(r"m-[0-9a-f]{32}", re.ASCII)
+KEY = re.compile(r"[1-9][0-9]{0,19}|0/[a-z0-9._-]{1,128}", re.ASCII)
+"""What ids and keys look like: nothing else is looked for in a store."""
+
 SCHEME = "mlflow-artifacts:"
 _ROOT = re.compile(
     r"(?P<experiment>[0-9]{1,20})/(?P<owner>[0-9a-f]{32}|models/m-[0-9a-f]{32})/artifacts"
@@ -28,7 +33,7 @@ def parse_place(text: str) -> ArtifactPlace:
     """Read a path among artefacts, or an address `mlflow-artifacts:/...`. Raises `NotFound`."""
     plain = text.removeprefix(SCHEME).lstrip("/") if text.startswith(SCHEME) else text
     found = _ROOT.fullmatch(plain.rstrip("/"))
-    if found is None:
+    if found is None or "\0" in text:
         raise nothing_at(text)
     owner = found["owner"].removeprefix("models/")
     return ArtifactPlace(found["experiment"], owner, found["path"] or "")

@@ -18,6 +18,7 @@ from modelry.core.tracking.checks import (
     check_tags,
 )
 from modelry.core.tracking.model import DatasetSummary, Experiment, Run, key_of
+from modelry.core.tracking.places import KEY
 from modelry.core.tracking.search import Search, Standing
 from modelry.core.verbs import once
 from modelry.core.verbs.permit import permit
@@ -34,6 +35,7 @@ MAX_FOUND = 50_000
 """How many of anything a search answers at most."""
 
 MAX_SUMMARIES = 1000
+MAX_IDS = 1000
 _ALL = 2**31
 
 
@@ -84,8 +86,14 @@ def search(world: World, project: str, wanted: Search) -> Sequence[Experiment]:
 
 
 def keys_among(world: World, project: str, ids: Collection[str]) -> tuple[str, ...]:
-    """Answer the keys of those experiments that the actor may look into; others find nothing."""
-    keys = {key_of(project, each) for each in ids if "/" not in each}
+    """Answer the keys of those experiments that the actor may look into; others find nothing.
+
+    Raises `Invalid` for more than a thousand at once.
+    """
+    if len(ids) > MAX_IDS:
+        msg = f"{len(ids)} experiment_ids are too many for one search; at most {MAX_IDS} are taken"
+        raise Invalid(msg, field="experiment_ids")
+    keys = {key for each in ids if "/" not in each and KEY.fullmatch(key := key_of(project, each))}
     with world.store.read() as view:
         found = [tracking_of(view).experiment(key) for key in sorted(keys)]
     return tuple(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -23,6 +24,7 @@ from modelry.core.tracking.model import (
     UsedDataset,
     key_of,
 )
+from modelry.core.tracking.places import KEY, MODEL_ID, RUN_ID
 from modelry.core.verbs.world import tracking_in
 
 _PAGE = 1000
@@ -189,6 +191,7 @@ def _experiment(body: Mapping[str, Any]) -> Experiment:
     made = Experiment(**_typed(body))
     check_project(made.project)
     check_tags(made.tags, _PAGE * _PAGE)
+    _shaped(KEY, made.key)
     if made.key.startswith("0") and made.key != key_of(made.project, "0"):
         msg = f"the experiment {made.key} is not of {made.project}"
         raise ValueError(msg)
@@ -202,7 +205,14 @@ def _run(body: Mapping[str, Any]) -> Run:
     made = Run(**{**body, "datasets": datasets, "links": links})
     check_tags(made.tags)
     check_datasets(datasets)
+    _shaped(RUN_ID, made.id)
     return made
+
+
+def _shaped(shape: re.Pattern[str], text: str) -> None:
+    if not shape.fullmatch(text):
+        msg = f"{text!r} is no id"
+        raise ValueError(msg)
 
 
 def _link(row: Sequence[Any]) -> Link:
@@ -216,6 +226,7 @@ def _link(row: Sequence[Any]) -> Link:
 def _model(body: Mapping[str, Any]) -> LoggedModel:
     made = LoggedModel(**_typed(body))
     check_tags(made.tags)
+    _shaped(MODEL_ID, made.id)
     return made
 
 

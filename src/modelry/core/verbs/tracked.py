@@ -15,6 +15,7 @@ from modelry.core.tracking.model import (
     Run,
     key_of,
 )
+from modelry.core.tracking.places import KEY, MODEL_ID, RUN_ID
 from modelry.core.verbs.permit import deny, permit
 from modelry.core.verbs.world import World, lifecycle_of, tracking_in, tracking_of
 
@@ -57,7 +58,8 @@ def no_model(model_id: str) -> NotFound:
 def run_of(world: World, run_id: str, action: Action = Action.READ) -> Run:
     """Answer a run, deleted ones too. Raises `NotFound`."""
     with world.store.read() as view:
-        run = tracking_of(view).run(run_id)
+        tracking = tracking_of(view)
+        run = tracking.run(run_id) if RUN_ID.fullmatch(run_id) else None
     admit(world, action, run, no_run(run_id))
     assert run is not None  # noqa: S101 - admitted
     return run
@@ -66,7 +68,8 @@ def run_of(world: World, run_id: str, action: Action = Action.READ) -> Run:
 def model_of(world: World, model_id: str, action: Action = Action.READ) -> LoggedModel:
     """Answer a logged model. Raises `NotFound`, for a deleted one too."""
     with world.store.read() as view:
-        model = tracking_of(view).logged_model(model_id)
+        tracking = tracking_of(view)
+        model = tracking.logged_model(model_id) if MODEL_ID.fullmatch(model_id) else None
     if model is not None and model.deleted is not None:
         model = None
     admit(world, action, model, no_model(model_id))
@@ -90,7 +93,8 @@ def experiment_of(
         permit(world, action, project, DEFAULT_NAME)
         make_default(world, project)
     with world.store.read() as view:
-        experiment = tracking_of(view).experiment(key) if "/" not in experiment_id else None
+        known = KEY.fullmatch(key) and "/" not in experiment_id
+        experiment = tracking_of(view).experiment(key) if known else None
     admit(world, action, experiment, no_experiment(experiment_id))
     assert experiment is not None  # noqa: S101 - admitted
     return experiment

@@ -14,7 +14,7 @@ from modelry.server.dialects.mlflow.asked import Asked, missing, wrong
 from modelry.server.dialects.mlflow.doors import Document, Work, door
 from modelry.server.dialects.mlflow.offsets import offset_of, token_of
 from modelry.server.dialects.mlflow.refusals import invalid
-from modelry.server.dialects.mlflow.run_filters import MODELS, parse_filter, parse_model_order
+from modelry.server.dialects.mlflow.run_filters import MODELS, parse_filter, parse_model_orders
 from modelry.server.dialects.mlflow.tracking_shapes import files_document, model_document
 
 _BASE = "/2.0/mlflow/logged-models"
@@ -26,6 +26,7 @@ _STATUS: Mapping[str, ModelStatus] = {
 }  # fmt: skip
 _DEFAULT_FOUND = 50
 _MOST_FOUND = 1000
+_MOST_DATASETS = 100
 
 
 def _create(asked: Asked) -> Work:
@@ -119,7 +120,7 @@ def _search(asked: Asked) -> Work:
     limit = asked.within("max_results", _DEFAULT_FOUND, 1, _MOST_FOUND)
     skip = offset_of(asked.text("page_token"))
     clauses = _on_datasets(parse_filter(asked.text("filter"), MODELS), asked.items("datasets"))
-    order = tuple(parse_model_order(each) for each in asked.items("order_by"))
+    order = parse_model_orders(asked.items("order_by"))
     wanted = Search(within=(), clauses=clauses, order=order, limit=limit + 1, skip=skip)
 
     def work(service: Service) -> Document:
@@ -145,6 +146,9 @@ def _on_datasets(
             msg = "`dataset_name` in the `datasets` clause must be specified."
             raise invalid(msg)
         datasets.append((name, str(digest) if digest else None))
+    if len(datasets) > _MOST_DATASETS:
+        msg = f"{len(datasets)} data sets are too many for one search; at most {_MOST_DATASETS}"
+        raise invalid(msg)
     if not datasets:
         return clauses
     on = tuple(datasets)

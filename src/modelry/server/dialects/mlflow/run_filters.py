@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -35,6 +35,8 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _MOST = 20_000
+_MOST_CLAUSES = 100
+_MOST_ORDERS = 20
 _WORDS: tuple[Op, ...] = ("LIKE", "ILIKE", "IN")
 _NUMBERS: Collection[str] = (">", ">=", "!=", "=", "<", "<=")
 _TEXTS: Collection[str] = ("!=", "=", "LIKE", "ILIKE")
@@ -123,6 +125,9 @@ def parse_filter(text: str, grammar: Grammar) -> tuple[Clause, ...]:
     words = _Words(text)
     clauses: list[Clause] = []
     while not words.ended():
+        if len(clauses) == _MOST_CLAUSES:
+            msg = f"the filter has more than {_MOST_CLAUSES} clauses"
+            raise invalid(msg)
         clauses.append(_clause(words, grammar))
         if words.ended():
             break
@@ -327,6 +332,9 @@ _IDENTIFIER = re.compile(r"""(?:[A-Za-z_]\w*|`[^`]*`)(?:\.(?:`[^`]*`|"[^"]*"|[^\
 def parse_order(texts: Collection[str], grammar: Grammar) -> tuple[Order, ...]:
     """Read what to sort by: `metrics.auc DESC`. Raises `Refusal`, also for one thing twice."""
     orders: list[Order] = []
+    if len(texts) > _MOST_ORDERS:
+        msg = f"`order_by` has {len(texts)} clauses; at most {_MOST_ORDERS} are taken"
+        raise invalid(msg)
     for text in texts:
         found = _IDENTIFIER.match(text.strip())
         rest = "" if found is None else text.strip()[found.end() :].strip().lower()
@@ -345,6 +353,14 @@ def parse_order(texts: Collection[str], grammar: Grammar) -> tuple[Order, ...]:
         msg = f"`order_by` contains duplicate fields: {list(texts)}"
         raise invalid(msg)
     return tuple(orders)
+
+
+def parse_model_orders(given: Sequence[Mapping[str, Any]]) -> tuple[Order, ...]:
+    """Read what to sort logged models by. Raises `Refusal`."""
+    if len(given) > _MOST_ORDERS:
+        msg = f"`order_by` has {len(given)} clauses; at most {_MOST_ORDERS} are taken"
+        raise invalid(msg)
+    return tuple(parse_model_order(each) for each in given)
 
 
 def parse_model_order(given: Mapping[str, Any]) -> Order:
