@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -226,7 +227,9 @@ def test_a_request_that_comes_twice_with_its_key_has_one_effect(site: Site, mode
     assert answers[0].json() == answers[1].json()
 
 
-def test_the_file_shows_what_the_calls_did(tmp_path: Path, models: Path) -> None:
+def test_the_file_shows_what_the_calls_did(
+    tmp_path: Path, models: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "models" / "registry.json"
     with site_on(tmp_path / "home", JsonStore(path), source_folders=[models]) as site:
         made = site.admin.made(MODELS, entry(1, put(models, 1), metadata=SAID))
@@ -238,8 +241,13 @@ def test_the_file_shows_what_the_calls_did(tmp_path: Path, models: Path) -> None
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace('"production"', '"archived"'), encoding="utf-8")
         assert listed(site.admin)[0]["status"] == "archived"
-        path.write_text(text[:200], encoding="utf-8")
-        broken = site.admin.get(MODELS)
+        path.write_text(text.replace('"path": "', '"path": "secret/'), encoding="utf-8")
+        with caplog.at_level(logging.ERROR):
+            broken = site.nobody.get(MODELS)
         assert broken.status_code == 500
+        assert refusal(broken).startswith("registry.json, line 3 column 5, is not as it must be")
+        assert "secret" not in broken.text
+        assert str(tmp_path) not in broken.text
+        assert "path cannot be edited; put back 'models/" in caplog.text
         path.write_text(text, encoding="utf-8")
         assert listed(site.admin)[0]["status"] == "production"

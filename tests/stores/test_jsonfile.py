@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -302,7 +305,7 @@ def test_an_edit_that_cannot_be_is_named_by_its_line_and_never_overwritten(
             index
         ]
         for call in (registry.resolve, registry.archive):
-            with pytest.raises(Corrupt, match=f"line {line} column 5: .*{re.escape(why)}"):
+            with pytest.raises(Corrupt, match=rf"(?s)line {line} column 5, .*{re.escape(why)}"):
                 call(f"{NAME}:1")
         assert example.read_text(encoding="utf-8") == text
         example.write_text(EXAMPLE, encoding="utf-8")
@@ -368,6 +371,30 @@ def test_a_broken_file_is_named_with_line_and_column_and_never_overwritten(
             assert (refusal.value.facts["line"], refusal.value.facts["column"]) == (line, column)
     assert path.read_bytes() == before
     assert not path.with_name("registry.history.jsonl").exists()
+
+
+def test_the_command_line_says_why_and_a_byte_order_mark_is_no_matter(example: Path) -> None:
+    example.write_bytes(BOM_UTF8 + EXAMPLE.replace("staging", "live").encode())
+    command = [sys.executable, "-m", "modelry.cli.main", "--uri", f"json:{example}", "models"]
+    environment = {**os.environ, "MODELRY_HOME": str(example.parent / "home")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    first, second = done.stderr.splitlines()
+    assert first.startswith("modelry: registry.json, line 17 column 5, is not as it must be")
+    assert "yolov8n-coco:2: there is no stage 'live' here" in second
+    example.write_bytes(BOM_UTF8 + EXAMPLE.encode())
+    with opened(example) as registry:
+        assert registry.resolve(NAME).number == 1
+
+
+def test_a_link_to_the_file_is_the_file(example: Path, tmp_path: Path) -> None:
+    link = tmp_path / "linked" / "models.json"
+    link.parent.mkdir()
+    link.symlink_to(example)
+    with opened(link) as registry, opened(example) as same:
+        registry.archive(f"{NAME}:2")
+        assert same.resolve(f"{NAME}:2").stage == "archived"
+    assert link.is_symlink()
 
 
 def test_a_file_that_is_gone_is_written_again_from_its_history(example: Path) -> None:

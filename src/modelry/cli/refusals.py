@@ -11,7 +11,8 @@ _CONTEXT = 60
 def refusal(error: BaseException) -> str:
     """Answer what to print for `error`; the first line says it all."""
     if isinstance(error, RegistryError):
-        return "\n".join([f"modelry: {one_line(error.message)}", *_caret(error)])
+        notes = [f"  {one_line(note)}" for note in getattr(error, "__notes__", ())]
+        return "\n".join([f"modelry: {one_line(error.message)}", *notes, *_caret(error)])
     if isinstance(error, OSError) and error.strerror:
         where = f"{one_line(error.filename)}: " if error.filename else ""
         return f"modelry: {where}{error.strerror}"

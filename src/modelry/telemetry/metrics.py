@@ -6,6 +6,7 @@ ready. Several workers count into files of one folder (`workers.py`).
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ REASONS = frozenset({
     "busy", "expired", "precondition", "schema", "unreadable",
 })  # fmt: skip
 _MOST_ROUTES = 500
+_LOG = logging.getLogger("modelry.server")
 
 
 class _Counters(NamedTuple):
@@ -113,5 +115,10 @@ def count_cache(*, hit: bool) -> None:
 
 
 def count_refusal(error: RegistryError) -> None:
-    """Count a refusal, where it is turned into an answer."""
+    """Count a refusal, where it is turned into an answer.
+
+    Its notes are for the operator: the log tells them, and the answer does not.
+    """
     metrics().refused(error)
+    for note in getattr(error, "__notes__", ()):
+        _LOG.error("%s: %s", error.message, note)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -99,7 +100,7 @@ class Reader:
     """The text of one file, and where in it something stands."""
 
     def __init__(self, path: Path, data: bytes) -> None:
-        self._path, self._data = path, data
+        self._path, self._data = path, data.removeprefix(BOM_UTF8)
 
     def claims(self) -> list[Claim]:
         """Answer what the entries say. Raises `Corrupt` naming line and column."""
@@ -142,8 +143,12 @@ class Reader:
         return self._at(1, 1, why)
 
     def _at(self, line: int, column: int, why: str) -> Corrupt:
-        msg = f"{self._path}, line {line} column {column}: {why}; {_REPAIR}"
-        return Corrupt(msg, path=str(self._path), line=line, column=column)
+        """Refuse what stands there. Why is a note: it shows what others may not be told."""
+        name = self._path.name
+        msg = f"{name}, line {line} column {column}, is not as it must be; {_REPAIR}"
+        error = Corrupt(msg, file=name, line=line, column=column)
+        error.add_note(why)
+        return error
 
 
 def _offset(text: str, index: int) -> int | None:

@@ -62,7 +62,8 @@ class Files:
             self._threads.release()
 
     def _busy(self) -> Unavailable:
-        msg = f"{self.path} was busy for {PATIENCE:.0f} s ({self._locked} is held); try again"
+        name = self._locked.name
+        msg = f"{self.path.name} was busy for {PATIENCE:.0f} s ({name} is held); try again"
         return Unavailable(msg, reason="busy")
 
     def mark(self) -> tuple[Stat | None, Stat | None]:

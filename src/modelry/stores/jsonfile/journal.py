@@ -72,14 +72,16 @@ class Journal:
             found.append(Line(start + at, start + end, record))
             at = end
         if start == 0 and found and found[0].record.get("format") != FORMAT:
-            msg = f"{self.path} is not a history that this version of Modelry reads"
-            raise Corrupt(msg, path=str(self.path))
+            msg = f"{self.path.name} is not a history that this version of Modelry reads"
+            raise Corrupt(msg, file=self.path.name)
         return found
 
     def _broken(self, at: int) -> Corrupt:
         number = self.path.read_bytes()[:at].count(b"\n") + 1
-        msg = f"line {number} of {self.path} was edited or damaged; bring it back from a backup"
-        return Corrupt(msg, path=str(self.path), line=number)
+        msg = (
+            f"line {number} of {self.path.name} was edited or damaged; bring it back from a backup"
+        )
+        return Corrupt(msg, file=self.path.name, line=number)
 
     def append(self, at: int, records: Iterable[Mapping[str, Json]], *, durable: bool) -> int:
         """Write lines at byte `at`, over what was cut there; answer where they end.

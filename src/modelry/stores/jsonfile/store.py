@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -68,7 +69,8 @@ class JsonStore:
     """
 
     def __init__(self, path: Path, now: Callable[[], int] | None = None) -> None:
-        self._files = Files(path.absolute())
+        self._files = Files(Path(os.path.realpath(path)))
+        self._named = Path(self._files.path.name)  # refusals are told to whoever asks
         self._journal = Journal(self._files.history)
         self._writer = Writer()
         self._known = _Known()
@@ -109,20 +111,20 @@ class JsonStore:
     def change(self, work: Callable[[Unit], T]) -> T:
         """See `Store.change`."""
         with self._held():
-            with storing(self._files.path):
+            with storing(self._named):
                 known = self._load(writing=True)
             state = known.state.copy()
             unit = RecordingUnit(state)
             answer = work(unit)
             if unit.writes:
-                with storing(self._files.path):
+                with storing(self._named):
                     self._commit(state, unit.writes, known.after, self._writer.write(state))
             return answer
 
     @contextmanager
     def _held(self) -> Iterator[None]:
         """Hold the lock of the file. Nobody else looks or writes meanwhile."""
-        with storing(self._files.path):
+        with storing(self._named):
             self._files.acquire()
         self._holder = threading.get_ident()
         try:
@@ -137,7 +139,7 @@ class JsonStore:
             return known.state  # a look from inside a change sees what was there before it
         if known.mark == mark and not self._files.changed_since(_TICK):
             return known.state
-        with storing(self._files.path):
+        with storing(self._named):
             try:
                 self._files.acquire()
             except OSError as error:
@@ -184,9 +186,9 @@ class JsonStore:
                 for write in line.record.get("writes", ()):
                     write_again(state, write)
             except (KeyError, TypeError, ValueError, RegistryError) as error:
-                path = str(self._journal.path)
-                msg = f"{path} tells what cannot be (from byte {line.start} on); bring it back"
-                raise Corrupt(msg, path=path) from error
+                name = self._journal.path.name
+                msg = f"{name} tells what cannot be (from byte {line.start} on); bring it back"
+                raise Corrupt(msg, file=name) from error
             after = line.record.get("after", after)
         return _Known(state, lines[-1].end, after)
 
