@@ -70,6 +70,14 @@ def printed(version: Version) -> Callable[..., str]:
     return page
 
 
+def test_the_page_says_of_a_source_elsewhere_that_it_is_not_sealed(
+    printed: Callable[..., str],
+) -> None:
+    told = printed(files=(), source="s3://bucket/churn")
+
+    assert "  Source      s3://bucket/churn (not sealed)" in told.splitlines()
+
+
 def test_the_page_of_a_version_shows_all_that_is_known(printed: Callable[..., str]) -> None:
     lines = printed().splitlines()
 

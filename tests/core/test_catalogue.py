@@ -99,6 +99,20 @@ def test_every_title_has_a_name(title: str) -> None:
     assert name != name_for(f"{title} ")
 
 
+def test_a_model_borrows_no_title(service: Service) -> None:
+    with pytest.raises(Invalid, match="is not its title"):
+        service.tag("fraud", {TITLE: "card fraud"})
+    with pytest.raises(Invalid, match="is not its title"):
+        service.create_model("other", tags={TITLE: "card fraud"})
+    service.tag("fraud", {TITLE: "fraud"})
+
+
+def test_a_version_says_whether_it_is_sealed(service: Service) -> None:
+    version = service.resolve("fraud:1")
+    named = replace(version, files=(), source="s3://bucket/model")
+    assert (version.sealed, named.sealed, replace(named, source="").sealed) == (True, False, True)
+
+
 def test_a_model_is_called_by_its_title(service: Service) -> None:
     made = service.create_model(name_for("card fraud"), tags={TITLE: "card fraud"})
     assert title_of(made) == "card fraud"

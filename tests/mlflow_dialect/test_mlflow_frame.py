@@ -97,3 +97,12 @@ def test_a_body_that_is_no_json_object_is_a_bad_request(site: Site) -> None:
     form = {"Content-Type": "text/plain"}
     answer = site.admin("POST", HOOKS, content=b"{}", headers=form)
     assert (answer.status_code, answer.json()["error_code"]) == (400, "BAD_REQUEST")
+
+
+def test_figures_tell_the_templates_of_routes(site: Site) -> None:
+    site.admin.get("/api/2.0/mlflow/model-versions/get?name=m&version=1")
+    site.admin.delete(f"{HOOKS}/some-hook")
+    site.admin.post("/projects/default/api/2.0/mlflow/registered-models/create", {"name": "m"})
+    told = site.nobody.get("/metrics").text
+    for route in ("model-versions/get", "webhooks/{webhook_id}", "registered-models/create"):
+        assert f'route="/2.0/mlflow/{route}"' in told

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from modelry.core.draft import bounded_tags
-from modelry.core.errors import Conflict, NotFound
+from modelry.core.errors import Conflict, Invalid, NotFound
 from modelry.core.events import EventKind, model_chain, time_after
 from modelry.core.model import Model, Version
 from modelry.core.names import MAX_DESCRIPTION, Ref, check_text
 from modelry.core.ports import Unit
+from modelry.core.selection import TITLE, name_for
 from modelry.core.strict_json import Json
 from modelry.core.verbs import once
 from modelry.core.verbs.register import new_model
@@ -32,6 +33,7 @@ def create_model(
     With `fresh` one that is there already is a `Conflict`.
     """
     check_text(description, "the description", MAX_DESCRIPTION)
+    _refuse_borrowed(ref.name, tags)
 
     def change(unit: Unit) -> Model:
         lifecycle_of(unit, ref.project)
@@ -95,6 +97,16 @@ def reword(world: World, ref: Ref, wording: Wording) -> None:
     once.change(world, change)
 
 
+def _refuse_borrowed(name: str, tags: Mapping[str, str]) -> None:
+    """Refuse a title that is not this model's: lists would show one model as another."""
+    title = tags.get(TITLE)
+    if title is not None and name_for(title).lower() != name.lower():
+        msg = (
+            f"the tag {TITLE} says how other protocols call {name}, and {title!r} is not its title"
+        )
+        raise Invalid(msg, tag=TITLE)
+
+
 def _noun(unit: Unit, ref: Ref) -> Model | Version:
     return living_model(unit, ref) if ref.selector == "none" else living_version(unit, ref)
 
@@ -119,5 +131,6 @@ def _write(  # noqa: PLR0913 - the noun, and the two things that may change
         kind = EventKind.DESCRIBED if described else EventKind.TAGGED
         record(world, unit, living_model(unit, ref), kind, noun.number, body)
     else:
+        _refuse_borrowed(noun.name, tags)
         kind = EventKind.MODEL_DESCRIBED if described else EventKind.MODEL_TAGGED
         record(world, unit, noun, kind, None, body)

@@ -61,6 +61,7 @@ class _App(Starlette):
         super().__init__(routes=routes, exception_handlers=handlers)
         self.router.redirect_slashes = False
         self._settings = desk.settings
+        self._paths: dict[object, str] = {route.endpoint: route.path for route in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request under one of the claimed addresses."""
@@ -75,7 +76,7 @@ class _App(Starlette):
         scope["state"][BASE] = base_of(scope, project, self._settings)
         inner = {**scope, "path": place.rest, "raw_path": place.rest.encode("utf-8", "replace")}
         await super().__call__(inner, receive, send)
-        scope["state"].setdefault("route", getattr(inner.get("route"), "path", None))
+        scope["state"].setdefault("route", self._paths.get(inner.get("endpoint")))
 
 
 async def _nowhere(request: Request, error: Exception) -> Response:
