@@ -26,6 +26,7 @@ import pathlib
 def evaluate(loss): return {"metrics": {"loss": loss}}
 def broken(): raise RuntimeError("https://ada:sesame@host is away")
 def odd(): return 3
+def flat(): return {"metrics": [0.9]}
 def leave(): raise SystemExit(2)
 def train():
     pathlib.Path("called.bin").write_text("weights")
@@ -159,6 +160,7 @@ FAILING = {
     "call: 'evaluate:broken'": "raised RuntimeError: https://********@host is away",
     "call: 'evaluate:absent'": "evaluate:absent cannot be imported",
     "call: 'evaluate:odd'": "answers nothing, or a mapping of path, metrics, params",
+    "call: 'evaluate:flat'": "the metrics that evaluate:flat answers are no mapping",
     "call: 'evaluate:leave'": "evaluate:leave raised SystemExit: 2",
 }
 
@@ -178,6 +180,31 @@ def test_a_callable_says_where_its_model_is_and_how_good(run: Command, files: Pa
     assert (shown["files"][0]["path"], shown["metrics"], shown["params"]) == (
         "called.bin", {"auc": 0.7}, {"lr": 0.1},
     )  # fmt: skip
+
+
+def test_data_sets_begin_at_the_folder_and_metrics_are_numbers(
+    run: Command, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (files / "train.csv").write_text("x,y")
+    (files / "eval.json").write_text('{"auc": "high"}')
+    text = (
+        f"{REGISTER}, version: a, metrics: {{auc: 1}}, datasets: [train.csv, adult]}}\n"
+        "  - {job: promote, model: m, stage: production, metrics: eval.json,\n"
+        "     when: [{metric: auc, at_least: 1}]}\n"
+    )
+    file = files / write(files, text)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    refused = run("run", str(file), code=1)
+    assert "the metric auc is 'high'; a metric is a number" in refused.err
+    told = run("show", "m:1", "--json").document["datasets"]
+    assert [(each["name"], bool(each["digest"])) for each in told] == [
+        ("train.csv", True), ("adult", False),
+    ]  # fmt: skip
+    file.write_text(file.read_text().replace("auc: 1}, d", "auc: 2}, d"))
+    again = run("run", str(file), code=1)
+    assert "m:1 is sealed already; the metrics given now are not kept" in again.err
 
 
 def test_a_condition_may_let_the_run_go_on(run: Command, files: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from modelry.core.draft import checked_metrics
 from modelry.core.errors import Conflict, Invalid, NotFound, RegistryError, Unsupported
 from modelry.core.model import Version
 from modelry.core.names import parse_model
@@ -126,7 +127,7 @@ def _register(job: Job, folder: Path, registry: RegistryRepository, made: dict[s
         metrics={**values_of(fields.get("metrics"), folder, "metrics"), **said.get("metrics", {})},
         params={**values_of(fields.get("params"), folder, "parameters"), **said.get("params", {})},
         tags=fields.get("tags"),
-        datasets=fields.get("datasets", ()),
+        datasets=[_dataset(each, folder) for each in fields.get("datasets", ())],
         description=fields.get("description"),
         run_id=fields.get("run_id"),
         base=fields.get("base"),
@@ -135,12 +136,17 @@ def _register(job: Job, folder: Path, registry: RegistryRepository, made: dict[s
     return Done(job, "registered", f"registered {version.ref} ({version.version})", version.ref)
 
 
+def _dataset(given: str, folder: Path) -> str:
+    """Answer a data set: a path begins at the folder, anything else is a name."""
+    return str(folder / given) if (folder / given).exists() else given
+
+
 def _promote(job: Job, folder: Path, registry: RegistryRepository, made: dict[str, str]) -> Done:
     version = _version(job, registry, made)
     said = _work(job, folder)
     stage = job.fields["stage"]
     measured = values_of(job.get("metrics"), folder, "metrics")
-    metrics = {**version.metrics, **measured, **said.get("metrics", {})}
+    metrics = checked_metrics({**version.metrics, **measured, **said.get("metrics", {})})
     there = rival(registry, version, stage)
     verdicts = judge(registry, version, metrics, job.get("when") or ())
     lacking = [each.words for each in verdicts if not each.holds]

@@ -108,6 +108,10 @@ def _call(run: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
     if not isinstance(answer, Mapping) or not set(answer) <= set(_ANSWERS):
         msg = f"{where} answers nothing, or a mapping of {', '.join(_ANSWERS)}"
         raise Invalid(msg, call=where)
+    for name in {"metrics", "params"} & set(answer):
+        if not isinstance(answer[name], Mapping):
+            msg = f"the {name} that {where} answers are no mapping"
+            raise Invalid(msg, call=where)
     return answer
 
 

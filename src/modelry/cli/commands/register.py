@@ -71,7 +71,7 @@ def register(  # noqa: PLR0913 - a version has this many facts
     metrics, params = values.metrics(metric or ()), values.params(param or ())
     tags, datasets = values.tags(tag or ()), values.datasets(dataset or ())
     here = session(ctx)
-    with here.registry() as registry, Meter(color=here.color) as meter, _notes():
+    with here.registry() as registry, Meter(color=here.color) as meter, notes():
         before = _last_number(registry, model) if version is not None else 0
         made = registry.register(
             model, path, version=version, metrics=metrics, params=params, tags=tags,
@@ -99,7 +99,7 @@ def _last_number(registry: RegistryRepository, model: str) -> int:
 
 
 @contextmanager
-def _notes() -> Iterator[None]:
+def notes() -> Iterator[None]:
     """Say as a note what the core warns of: metadata that is not kept."""
     from modelry.core.verbs.register import StoredTwice
 

@@ -39,6 +39,7 @@ def run(
     The first job that fails ends the run with exit code 1, and changes
     nothing more. See docs/pipelines.md.
     """
+    from modelry.cli.commands.register import notes
     from modelry.pipelines import read_pipeline, run_pipeline, schema_text
 
     if schema:
@@ -50,7 +51,7 @@ def run(
     pipeline = read_pipeline(given)
     here = session(ctx)
     where = Session(here.uri or pipeline.registry, here.color)
-    with _ending(), where.registry() as registry:
+    with _ending(), notes(), where.registry() as registry:
         report = run_pipeline(pipeline, registry, dry=dry_run)
     _show(here, report, as_json=as_json)
     if not dry_run:
