@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
-from modelry.core.errors import Conflict, Invalid, NotFound
+from modelry.core.errors import Conflict, Invalid, NotFound, RegistryError
 from modelry.core.registry import Registry
 from modelry.core.selection import TITLE
 from modelry.core.service import Service
@@ -160,3 +163,55 @@ def test_a_version_is_retired_with_its_aliases_but_not_while_it_is_live(fraud: S
     with pytest.raises(NotFound):
         fraud.model("fraud")
     assert fraud.audit().problems == ()
+
+
+VERBS = ["register", "production", "archived", "alias", "unalias", "rollback", "delete", "tag"]
+STEPS = st.lists(st.tuples(st.sampled_from(VERBS), st.integers(1, 4)), max_size=10)
+
+
+def step(service: Service, name: str, verb: str, number: int, folder: Path) -> str | None:
+    """Do something with a model; answer the kind of the refusal, if there is one."""
+    path = folder / "model.bin"
+    path.write_text(f"{verb} {number}")
+    deeds: dict[str, Callable[[], object]] = {
+        "register": lambda: service.register(name, path),
+        "alias": lambda: service.alias(name, "champion", str(number)),
+        "unalias": lambda: service.remove_alias(name, "champion"),
+        "rollback": lambda: service.rollback(name),
+        "delete": lambda: service.delete(f"{name}:{number}"),
+        "tag": lambda: service.tag(f"{name}:{number}", {"k": str(number)}),
+    }
+    try:
+        deeds.get(verb, lambda: service.promote(f"{name}:{number}", verb))()
+    except RegistryError as refusal:
+        return refusal.code
+    return None
+
+
+def standing(service: Service, name: str) -> object:
+    found = service.versions(name)
+    pointers = service.history(name).pointers
+    return pointers, [(each.number, each.version, each.stage, each.digest, each.aliases, each.tags)
+                      for each in found]  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(before=STEPS, after=STEPS)
+@example(before=[("register", 1), ("register", 1), ("production", 1), ("production", 2)],
+         after=[("rollback", 1), ("rollback", 1)])  # fmt: skip
+def test_a_renamed_model_goes_on_as_if_it_had_always_been_called_so(
+    before: list[tuple[str, int]], after: list[tuple[str, int]]
+) -> None:
+    with TemporaryDirectory() as place:
+        folder = Path(place)
+        renamed = Service(world_on(MemoryStore(), folder / "renamed"))
+        always = Service(world_on(MemoryStore(), folder / "always"))
+        for verb, number in [("register", 1), *before]:
+            told = step(renamed, "old", verb, number, folder)
+            assert told == step(always, "new", verb, number, folder)
+        renamed.rename("old", "new")
+        for verb, number in after:
+            told = step(renamed, "new", verb, number, folder)
+            assert told == step(always, "new", verb, number, folder), verb
+        assert standing(renamed, "new") == standing(always, "new")
+        assert renamed.audit().problems == ()
