@@ -9,8 +9,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from modelry import wiring
+from modelry.cli.app import app
 from modelry.copying import copy_models, source_of
 from modelry.core.errors import Invalid, NotFound, Unsupported
 from modelry.core.model import Dataset
@@ -192,6 +194,8 @@ def test_a_repository_is_read_as_a_registry_and_not_written(repo: Repo, tmp_path
             registry.promote("m:1", "production")
         with pytest.raises(NotFound, match="there is no model absent"):
             registry.resolve("absent")
+    shown = CliRunner().invoke(app, ["--uri", f"gto:{repo.folder}", "show", "m:1"])
+    assert (shown.exit_code, "v1.0.0" in shown.stdout) == (0, True), shown.output
     for place in (tmp_path / "absent", tmp_path / "out"):
         with pytest.raises(NotFound):
             wiring.connect(f"gto:{place}").models()

@@ -50,7 +50,7 @@ class ForeignRegistry:
     def cannot(self, *, verb: str, why: str = "") -> Unsupported:
         """Answer the refusal of a verb, or of a part of it."""
         reason = why or self.reasons.get(verb, "")
-        msg = f"{self.kind} cannot {verb}" + (f": {reason}" if reason else "")
+        msg = f"{self.kind} cannot do this ({verb})" + (f": {reason}" if reason else "")
         return Unsupported(msg, verb=verb, registry=self.where)
 
     def plain(self, verb: str, **given: object) -> None:

@@ -173,9 +173,11 @@ def _show_version(
 
 
 def _environment(registry: RegistryRepository, version: Version) -> Environment | None:
-    """Answer the environment; where its record is damaged say so, and show the rest."""
+    """Answer the environment, None where the registry keeps none; a damaged one is told."""
     from modelry.core.errors import Corrupt
 
+    if not version.environment:
+        return None
     try:
         return registry.environment(version.ref)
     except Corrupt as error:
