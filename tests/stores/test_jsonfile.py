@@ -105,7 +105,7 @@ def test_the_example_of_the_design_loads_as_it_is(example: Path) -> None:
         assert first.metrics == {"accuracy": 0.78, "latency_ms": 30}
         assert second.description == "Retrained with additional data."
         assert first.source == "models/yolov8n-coco/v1/model.onnx"
-        assert (first.files, first.author) == ((), HAND)
+        assert (first.files, first.sealed, first.author) == ((), False, HAND)
         assert first.created_at.isoformat() == "2025-06-25T12:00:00+00:00"
         assert registry.resolve(f"{NAME}@production") == first
         assert sentences(told(registry)) == [

@@ -165,7 +165,7 @@ class Version:
     @property
     def sealed(self) -> bool:
         """Whether the registry holds all there is of it: no bytes are elsewhere, named alone."""
-        return bool(self.files) or ":" not in self.source
+        return bool(self.files) or not self.source
 
     @property
     def model_uri(self) -> str:
