@@ -33,6 +33,10 @@ class TestHub(RegistryBehaviour):
         "test_a_mistake_in_a_search_is_told_with_its_place": "there is no search of versions",
         "test_a_cursor_of_something_else_is_refused test_the_log_tells_of_every_model_latest_first":
             "there is no log",
+        "test_a_deployment_tells_when_where_which_version_and_by_whom test_a_long_list_comes_in_pages "
+        "test_deployments_are_listed_latest_first_of_one_target_or_of_all "
+        "test_deployments_are_carried_with_their_model test_only_a_registered_version_is_deployed":
+            "there are no deployments",
         "test_rollbacks_go_back_one_by_one_until_nothing_is_left": "no list of earlier versions",
         "test_aliases_point_where_they_were_last_put test_a_deleted_model_takes_its_versions_along":
             "a branch and a deleted repository keep no comment",

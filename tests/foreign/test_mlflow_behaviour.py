@@ -37,6 +37,10 @@ class TestMlflow(RegistryBehaviour):
         "test_a_page_has_a_size test_a_cursor_of_something_else_is_refused "
         "test_the_log_tells_of_every_model_latest_first": "there is no log",
         "test_a_search_is_paged_and_kept_to_a_project": "a search cannot sort by metrics",
+        "test_a_deployment_tells_when_where_which_version_and_by_whom test_a_long_list_comes_in_pages "
+        "test_deployments_are_listed_latest_first_of_one_target_or_of_all "
+        "test_deployments_are_carried_with_their_model test_only_a_registered_version_is_deployed":
+            "there are no deployments",
         "test_of_two_who_looked_one_wins": "MLflow cannot compare and move at once",
         "test_the_environment_is_that_of_whoever_registered": "there is no environment",
         "test_a_folder_keeps_its_paths_and_gives_them_back": "a file there has no # in its name",
