@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from modelry.core.access import Actor, Role
-from modelry.core.draft import checked_tags
+from modelry.core.draft import checked_tags, draft
 from modelry.core.errors import Invalid, NotFound
 from modelry.core.names import MAX_TAG, check_model
 from modelry.core.selection import (
@@ -23,6 +23,7 @@ from modelry.core.selection import (
     title_of,
 )
 from modelry.core.service import Service
+from modelry.core.verbs.enlist import Parts
 from modelry.core.verbs.world import World
 
 MakeFile = Callable[..., Path]
@@ -105,6 +106,18 @@ def test_a_model_borrows_no_title(service: Service) -> None:
     with pytest.raises(Invalid, match="is not its title"):
         service.create_model("other", tags={TITLE: "card fraud"})
     service.tag("fraud", {TITLE: "fraud"})
+
+
+def test_a_version_of_a_model_that_has_to_be_there(service: Service) -> None:
+    parts = Parts("folder", (), "s3://bucket/model")
+    said = draft(version=None, metrics=None, params=None, tags=None, datasets=(),
+                 description=None, run_id=None)  # fmt: skip
+    assert service.enlist("fraud", parts, said, known=True).number == 4
+    files = Parts("folder", service.resolve("fraud:1").files)
+    assert service.enlist("fraud", files, said, known=True).number == 5
+    for each in (parts, files):
+        with pytest.raises(NotFound, match="there is no model other"):
+            service.enlist("other", each, said, known=True)
 
 
 def test_a_version_says_whether_it_is_sealed(service: Service) -> None:

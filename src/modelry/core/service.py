@@ -49,17 +49,25 @@ class Service(Registry):
         """Whoever this registry acts for."""
         return self._world.actor
 
-    def enlist(
-        self, name: str, parts: Parts, draft: Draft, base: str | None = None, *, again: bool = False
+    def enlist(  # noqa: PLR0913 - as the verb
+        self,
+        name: str,
+        parts: Parts,
+        draft: Draft,
+        base: str | None = None,
+        *,
+        again: bool = False,
+        known: bool = False,
     ) -> Version:
         """Seal stored blobs, or metadata alone, as a new version of a model.
 
         With `again` the same bytes under the same label answer the version
-        that is there, else they are a `Conflict`.
+        that is there, else they are a `Conflict`. With `known` the model has
+        to be there already.
         """
         ref = self._model(name, Action.REGISTER)
         base_ref = self._ref(base, Action.READ) if base else None
-        return enlist.enlist(self._world, ref, parts, draft, base_ref, again=again)
+        return enlist.enlist(self._world, ref, parts, draft, base_ref, again=again, known=known)
 
     def take(
         self, name: str, path: PathInput, draft: Draft, *, origin: str | None = None

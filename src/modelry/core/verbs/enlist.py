@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from modelry.core.draft import Draft
@@ -55,17 +55,27 @@ class Parts:
 
 
 def enlist(  # noqa: PLR0913 - the ref, the bytes, what is said of them
-    world: World, ref: Ref, parts: Parts, draft: Draft, base: Ref | None, *, again: bool
+    world: World,
+    ref: Ref,
+    parts: Parts,
+    draft: Draft,
+    base: Ref | None,
+    *,
+    again: bool,
+    known: bool = False,
 ) -> Version:
     """Seal stored blobs as a new version of `ref`.
 
     With `again` the same bytes under the same label answer the version that
-    is there, else they are a `Conflict`. A version without files is one that
-    is known by its metadata alone.
+    is there, else they are a `Conflict`. With `known` a model that is not there
+    is `NotFound`, else it comes to be. A version without files is one that is
+    known by its metadata alone.
     """
     files = _checked(parts)
     if not files and base is None:  # nothing to hold, and nothing to find out before the change
-        return publish(world, ref, _sealed(world, parts, files, draft, None, again=again))
+        return publish(
+            world, ref, replace(_sealed(world, parts, files, draft, None, again=again), known=known)
+        )
     with world.blobs.hold({file.sha256 for file in files}):
         with world.store.read() as view:
             refuse_early(view, ref, draft, files)
@@ -73,7 +83,7 @@ def enlist(  # noqa: PLR0913 - the ref, the bytes, what is said of them
             base_ref = living_version(view, base).ref if base else None
         try:
             sealed = _sealed(world, parts, files, draft, base_ref, again=again)
-            return publish(world, ref, sealed)
+            return publish(world, ref, replace(sealed, known=known))
         except Vanished as error:
             raise vanished(ref) from error
 

@@ -20,6 +20,7 @@ from modelry.core.verbs import once
 from modelry.core.verbs.world import (
     World,
     lifecycle_of,
+    living_model,
     living_version,
     record,
     refuse_tombstone,
@@ -54,7 +55,8 @@ class _StagedFile:
 class Sealed:
     """All that is known of a new version before it has a number.
 
-    `again` says whether the same bytes under the same label are no conflict.
+    `again` says whether the same bytes under the same label are no conflict,
+    `known` whether the model has to be there already.
     """
 
     draft: Draft
@@ -67,6 +69,7 @@ class Sealed:
     environment: str
     base: str | None
     again: bool = True
+    known: bool = False
 
 
 class Vanished(Exception):
@@ -159,7 +162,7 @@ def _seal(  # noqa: PLR0913 - everything about a version comes together here
 
 def _publish(world: World, unit: Unit, ref: Ref, sealed: Sealed) -> Version:
     stage = lifecycle_of(unit, ref.project).initial
-    model = unit.model(ref.project, ref.name)
+    model = living_model(unit, ref) if sealed.known else unit.model(ref.project, ref.name)
     refuse_tombstone(model)
     existing = _labelled(unit, ref, sealed.draft.version) if model else None
     if existing is not None:

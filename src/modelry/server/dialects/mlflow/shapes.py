@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from modelry.core.lifecycle import Lifecycle
+from modelry.core.lifecycle import Lifecycle, Stage
 from modelry.core.model import Version
 from modelry.core.selection import title_of
 from modelry.core.verbs.catalogue import Entry, Sheet
@@ -36,6 +36,11 @@ def model_shape(entry: Entry) -> Shape:
 def sheet_shape(sheet: Sheet) -> Shape:
     """Answer a version that was looked up beside its model."""
     return version_shape(sheet.lifecycle, title_of(sheet.model), sheet.version, sheet.changed)
+
+
+def new_shape(title: str, version: Version) -> Shape:
+    """Answer a version that was just made: it is where its project begins."""
+    return version_shape(Lifecycle((Stage(version.stage),)), title, version, version.created)
 
 
 def version_shape(

@@ -100,7 +100,7 @@ def seal(service: Service, asked: Asked, ref: str, wish: Wish) -> Version:
     said = _draft(service, wish, held, tags)
     parts = Parts("folder", held.files, held.source, held.ours)
     base = held.origin.ref if held.origin else None
-    return service.enlist(ref, parts, said, base)
+    return service.enlist(ref, parts, said, base, known=True)
 
 
 def _draft(service: Service, wish: Wish, held: _Held, tags: Mapping[str, str]) -> Draft:

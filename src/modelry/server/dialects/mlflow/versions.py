@@ -9,7 +9,7 @@ from modelry.core.access import Action
 from modelry.core.errors import NotFound
 from modelry.core.lifecycle import ARCHIVE, KEEP
 from modelry.core.names import MAX_NUMBER
-from modelry.core.selection import title_of
+from modelry.core.selection import name_for
 from modelry.core.service import Service
 from modelry.core.verbs.catalogue import Sheet
 from modelry.core.verbs.describe import Wording
@@ -30,7 +30,7 @@ from modelry.server.dialects.mlflow.names import (
 )
 from modelry.server.dialects.mlflow.pages import page, page_in
 from modelry.server.dialects.mlflow.refusals import invalid
-from modelry.server.dialects.mlflow.shapes import sheet_shape, version_shape
+from modelry.server.dialects.mlflow.shapes import new_shape, sheet_shape, version_shape
 
 _BASE = "/2.0/mlflow/model-versions"
 
@@ -71,11 +71,9 @@ def create(asked: Asked) -> Work:
 
     def work(service: Service) -> Document:
         with told_of(name):
-            model = service.known(ref_of(asked, name))
-        version = sources.seal(service, asked, ref_of(asked, name), wish)
-        lifecycle = service.stages(asked.project)
-        shape = version_shape(lifecycle, title_of(model), version, version.created)
-        return {"model_version": shape}
+            version = sources.seal(service, asked, ref_of(asked, name), wish)
+        title = name if version.name == name_for(name) else version.name
+        return {"model_version": new_shape(title, version)}
 
     return work
 
