@@ -24,7 +24,7 @@ from filling import fill_store
 from measure import Row, options, show
 from mlflow_clients import loading, moving
 from mlflow_filling import fill_mlflow
-from served import Load, Server, cpu_seconds, load, memory_mib, modelry, started
+from served import Load, Server, cpu_seconds, load, memory_mib, modelry, settle, started
 from server import call
 
 from modelry import plugins
@@ -46,7 +46,7 @@ class Scale:
 
 
 FULL = Scale(4.0, (1, 8, 32), 500, 1024 * 1024 * 1024)
-SMALL = Scale(1.0, (1, 8), 20, 64 * 1024 * 1024)
+SMALL = Scale(2.0, (1, 8), 20, 64 * 1024 * 1024)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,10 @@ def pair(folder: Path, kind: str, python: str, models: int = 0) -> Iterator[Pair
         peer = stack.enter_context(_mlflow(folder, beside, python))
         if models:
             fill_mlflow(beside, models, 100)
-        yield Pair(stack.enter_context(modelry(folder / "ours", PORT, ours)), peer)
+        both = Pair(stack.enter_context(modelry(folder / "ours", PORT, ours)), peer)
+        for server in both.both():
+            settle(server.process.pid)
+        yield both
 
 
 @contextmanager
@@ -121,6 +124,8 @@ def requests(folder: Path, kind: str, python: str, scale: Scale) -> Iterator[Row
     with pair(folder, kind, python) as servers:
         for server in servers.both():
             prepare(server)
+            for path, bodies, _ in ASKED.values():  # each worker has to have seen each once
+                load(server, f"{API}/{path}", 8, 1, body="\n".join(map(json.dumps, bodies)))
         for what, (path, bodies, limit) in ASKED.items():
             body = "\n".join(json.dumps(each) for each in bodies)
             for connections in scale.connections:

@@ -113,6 +113,16 @@ def cpu_seconds(root: int) -> float:
     return total / _TICK
 
 
+def settle(root: int, seconds: float = 90) -> None:
+    """Wait until a process and its children have done what they do when they start."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        before = cpu_seconds(root)
+        time.sleep(1)
+        if cpu_seconds(root) - before < 0.1:
+            return
+
+
 def memory_mib(root: int) -> float:
     """Answer the proportional memory of a process and its children, in MiB."""
     total = 0
@@ -145,7 +155,7 @@ def load(  # a load has this many facts
         env={**os.environ, "WRK_BODY": body},
     )  # fmt: skip
     spent = cpu_seconds(server.process.pid) - before
-    requests = int(_found(r"(\d+) requests in", done.stdout))
+    requests = max(1, int(_found(r"(\d+) requests in", done.stdout)))
     return Load(
         float(_found(r"Requests/sec:\s+([\d.]+)", done.stdout)),
         spent / requests * 1e6,

@@ -88,8 +88,10 @@ def experiment(stock: MlflowClient) -> str:
 @pytest.fixture(scope="session")
 def local_tracking(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Answer the address of a tracking store of this machine, which the server cannot see."""
-    uri = f"sqlite:///{tmp_path_factory.mktemp('tracking')}/mlflow.db"
-    with warnings.catch_warnings():
+    folder = tmp_path_factory.mktemp("tracking")
+    uri = f"sqlite:///{folder}/mlflow.db"
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.chdir(folder)  # it makes a folder for files where it is
         warnings.simplefilter("ignore")  # SQLAlchemy's, of how MLflow declares its tables
         MlflowClient(tracking_uri=uri).search_experiments(max_results=1)
     return uri
