@@ -135,9 +135,7 @@ def memory_mib(root: int) -> float:
     return total / 1024
 
 
-def load(  # a load has this many facts
-    server: Server, path: str, connections: int, seconds: float, *, body: str = "",
-) -> Load:  # fmt: skip
+def load(server: Server, path: str, body: str, connections: int, seconds: float) -> Load:
     """Drive one path of a server with wrk; with a body by POST."""
     wrk = shutil.which("wrk")
     if wrk is None:

@@ -83,14 +83,22 @@ BREAKAGES = [
     Breakage("a pointer without a unique key", (
         (TABLES, _POINTER_KEY, _POINTER_KEY.replace(", primary_key=True", "").replace(
             "    sqlite_with_rowid=False,\n", "")),
-        (UNIT, "        if not self._connection.execute(update(pointers).where(*key), row).rowcount:",
+        (UNIT, "        if not self._change(_UPDATE_POINTER, {**key, **row}):",
                "        if key:"),
     ), RACE),
     Breakage("numbers taken outside the lock", (
-        (SQLITE, "            self._queue.turn(PATIENCE),\n", ""),
+        (SQLITE, "            self._queue.turn(patience),\n", ""),
         (SQLITE, '            self._transaction("BEGIN IMMEDIATE") as connection,',
                  '            self._transaction("BEGIN") as connection,'),
     ), CROWD),
+    Breakage("an answer before the shared commit", (
+        ("stores/sql/together.py", "            yield made[-1]\n",
+                                   "            yield made[-1]\n            made.pop().wake()\n"),
+    ), Subset(("stores/test_together.py", "-k=commit_fails"))),
+    Breakage("a refusal that keeps what it wrote", (
+        (SQLITE, "        if driver.total_changes != written or not driver.in_transaction:",
+                 "        if not driver.in_transaction:"),
+    ), Subset(("stores/test_together.py", "-k=undone_by_itself"))),
     Breakage("no second look at blobs in the transaction", (_RECHECK,), VANISHING),
     Breakage("collection that ignores leases", (
         ("blobs/local.py", "                if self._leases.covers(sha256):",
@@ -103,7 +111,7 @@ BREAKAGES = [
     ), GARBAGE),
     Breakage("the head of a chain that stays", (
         (UNIT,
-         '        if not self._connection.execute(_UPDATE_HEAD, {"key": event.chain, **row}).rowcount:',
+         '        if not self._change(_UPDATE_HEAD, {"key": event.chain, **row}):',
          "        if event.seq == 1:"),
     ), TAMPERING),
     Breakage("a hash that leaves the body out", (

@@ -25,13 +25,13 @@ class Thieving(SqliteStore):
 
     times = 0
 
-    def change(self, work: Callable[[Unit], T]) -> T:
+    def change(self, work: Callable[[Unit], T], *, alone: bool = False) -> T:
         """Take away, then change."""
         if self.times:
             self.times -= 1
             for path in (self._path.parent / "blobs" / "sha256").glob("*/*"):
                 path.unlink()
-        return super().change(work)
+        return super().change(work, alone=alone)
 
 
 @pytest.mark.parametrize(("times", "survives"), [(1, True), (2, True), (100, False)])

@@ -68,6 +68,6 @@ class Forgetful(JsonStore):
         self.close()
         return super()._current()
 
-    def change(self, work: Callable[[Unit], T]) -> T:
+    def change(self, work: Callable[[Unit], T], *, alone: bool = False) -> T:
         self.close()
-        return super().change(work)
+        return super().change(work, alone=alone)

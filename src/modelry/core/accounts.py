@@ -17,7 +17,7 @@ from typing import Literal, cast
 from modelry.core.access import EVERYWHERE, Actor, Role, check_role
 from modelry.core.errors import Invalid, Unauthenticated
 from modelry.core.names import check_project
-from modelry.core.ports import Unit, View
+from modelry.core.ports import Store, Unit, View
 from modelry.core.sealing import sha256_of
 from modelry.core.strict_json import Json, dumps
 
@@ -177,7 +177,7 @@ def touch(unit: Unit) -> None:
     unit.keep(STAMP, "access", {"mark": secrets.token_hex(8)})
 
 
-def access_stamp(view: View) -> str:
+def access_stamp(view: View | Store) -> str:
     """Answer a mark that is another one after every change of accounts, members and tokens."""
     return str((view.kept(STAMP, "access") or {}).get("mark", ""))
 

@@ -43,6 +43,7 @@ from modelry.server.health import health_routes
 from modelry.server.hot import HotDoors
 from modelry.server.problems import problem
 from modelry.server.rules import refuse_unguarded
+from modelry.server.short import ShortWay
 from modelry.server.signin.options import SignIn
 from modelry.server.signin.routes import signin_routes
 from modelry.server.slips import Slips
@@ -76,8 +77,9 @@ def make_app(world: World, settings: ServerSettings) -> ASGIApp:
     desk = desk_of(world, settings)
     signing_in = signin_routes(sign_in(settings), _as_itself(desk), desk.threads.run)
     app = native_app(desk, *signing_in, figures_route(desk))
+    native = ShortWay(app, desk, ("create_version",), _broken)
     dialects = installed_dialects(desk)
-    edge = Edge(Doors(app, dialects), settings)
+    edge = Edge(Doors(native, dialects), settings)
     return Telemetry(HotDoors(edge, desk, native_hot(desk), dialects), telemetry(settings))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Hashable
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +31,7 @@ class Callers:
         self._world = world
         self._lock = threading.Lock()
         self._known: dict[bytes, Actor] = {}
-        self._seen: tuple[Hashable, str] | None = None
+        self._stamp: str | None = None
         self._used: dict[str, int] = {}
 
     def actor(self, token: str | None, address: str = "", request: str = "") -> Actor:
@@ -59,30 +58,24 @@ class Callers:
             msg = "this takes a token: sign in (modelry login) or set MODELRY_TOKEN"
             raise Unauthenticated(msg)
         key = hashlib.sha256(token.encode()).digest()
-        mark = self._world.store.generation()
-        seen = self._seen
-        if seen is None or seen[0] != mark:
-            self._look_again(mark)
+        stamp = access_stamp(self._world.store)
+        if stamp != self._stamp:
+            self._forget(stamp)
         actor = self._known.get(key)
         if actor is None or (actor.expires is not None and actor.expires <= now):
             with self._world.store.read() as view:
-                actor = authenticate(view, token, now)
-                stamp = access_stamp(view)
+                actor, stamp = authenticate(view, token, now), access_stamp(view)
             with self._lock:
-                if self._seen is not None and self._seen[1] == stamp:
+                if self._stamp == stamp:
                     if len(self._known) >= _MOST:
                         self._known.clear()
                     self._known[key] = actor
         return actor
 
-    def _look_again(self, mark: Hashable) -> None:
-        """Forget everybody where access changed since; `mark` was asked for before."""
-        with self._world.store.read() as view:
-            stamp = access_stamp(view)
+    def _forget(self, stamp: str) -> None:
+        """Forget everybody: accounts, members or tokens changed since they were known."""
         with self._lock:
-            if self._seen is None or self._seen[1] != stamp:
-                self._known.clear()
-            self._seen = (mark, stamp)
+            self._known, self._stamp = {}, stamp
 
     def note_uses(self) -> None:
         """Keep when tokens were last used; called now and then."""

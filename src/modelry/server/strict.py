@@ -40,7 +40,8 @@ class StrictRequest(Request):
         stream = self.stream().__aiter__()
         while True:
             try:
-                part = await asyncio.wait_for(anext(stream), idle)
+                async with asyncio.timeout(idle):
+                    part = await anext(stream)
             except StopAsyncIteration:
                 return b"".join(parts)
             except TimeoutError as error:

@@ -324,6 +324,10 @@ class Store(Protocol):
         """Answer `View.version(ref)` of this moment, by the shortest way there is."""
         ...
 
+    def kept(self, kind: str, key: str) -> Mapping[str, Json] | None:
+        """Answer `View.kept(kind, key)` of this moment, likewise."""
+        ...
+
     def generation(self) -> Hashable:
         """Answer a mark of this moment that is another one after every committed change.
 
@@ -333,12 +337,18 @@ class Store(Protocol):
         """
         ...
 
-    def change(self, work: Callable[[Unit], T]) -> T:
+    def change(self, work: Callable[[Unit], T], *, alone: bool = False) -> T:
         """Run `work` in one change and commit it durably before answering.
 
         Whatever `work` raises undoes all of it. `work` may be run again where
-        the store lost a race, so it must do nothing but read and write the
-        unit. Raises `Unavailable` where the store cannot write now.
+        the store lost a race or had to undo another change with it, and in
+        another thread than its caller's, so it must do nothing but read and
+        write the unit. Raises `Unavailable` where the store cannot write now.
+
+        Changes that wait at the same moment may share a commit: each is undone
+        by itself where it raises, and all of them fail where the commit does.
+        `alone` is for a change that takes long, or does more than write the
+        unit: it shares with nobody.
         """
         ...
 

@@ -154,4 +154,4 @@ def _free(world: World, candidates: Iterable[tuple[str, int]]) -> Collected:
         gone = [sha256 for sha256 in wanted if sha256 not in named and world.blobs.remove(sha256)]
         return Collected(len(gone), sum(wanted[sha256] for sha256 in gone))
 
-    return world.store.change(change)
+    return world.store.change(change, alone=True)  # a blob does not come back with a rollback

@@ -41,7 +41,7 @@ def import_(world: World, stream: BinaryIO, progress: Progress | None) -> Carrie
         wanted = [chain for chain in sorted(parcel.versions | parcel.events)
                   if "/" in chain and not _here(view, chain, parcel.events.get(chain, []))]  # fmt: skip
     with _blobs_staged(world, reader, parcel, progress, runs=False) as (blobs, size):
-        world.store.change(lambda unit: _take_models(world, unit, parcel, wanted))
+        world.store.change(lambda unit: _take_models(world, unit, parcel, wanted), alone=True)
     versions = sum(len(parcel.versions.get(chain, ())) for chain in wanted)
     events = sum(len(parcel.events[chain]) for chain in wanted)
     return Carried(len(wanted), versions, events, blobs, size)
@@ -64,7 +64,7 @@ def restore(
             msg = "a backup is restored into an empty registry, and this one holds records"
             raise Conflict(msg)
     with _blobs_staged(world, reader, parcel, progress, runs=True) as (blobs, size):
-        world.store.change(lambda unit: _take_all(unit, parcel, checkpoint))
+        world.store.change(lambda unit: _take_all(unit, parcel, checkpoint), alone=True)
     return Carried(
         len([chain for chain in parcel.events if "/" in chain]),
         sum(len(each) for each in parcel.versions.values()),

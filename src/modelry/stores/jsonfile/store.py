@@ -96,6 +96,10 @@ class JsonStore:
         """See `Store.resolve`."""
         return HeldView(self._current()).version(ref)
 
+    def kept(self, kind: str, key: str) -> Mapping[str, Json] | None:
+        """See `Store.kept`."""
+        return HeldView(self._current()).kept(kind, key)
+
     def generation(self) -> Hashable:
         """See `Store.generation`: which files stand there, and when they were written."""
         return self._files.mark()
@@ -108,8 +112,9 @@ class JsonStore:
         """See `Store.close`: forgets what was read."""
         self._known = _Known()
 
-    def change(self, work: Callable[[Unit], T]) -> T:
-        """See `Store.change`."""
+    def change(self, work: Callable[[Unit], T], *, alone: bool = False) -> T:
+        """See `Store.change`: each is alone."""
+        del alone
         with self._held():
             with storing(self._named):
                 known = self._load(writing=True)

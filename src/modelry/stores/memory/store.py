@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
 from modelry.core.model import Version
 from modelry.core.names import Ref
 from modelry.core.ports import Unit, View
+from modelry.core.strict_json import Json
 from modelry.stores.memory.tables import Tables
 from modelry.stores.memory.view import MemoryUnit, MemoryView
 
@@ -38,12 +39,17 @@ class MemoryStore:
         """See `Store.resolve`."""
         return MemoryView(self._state).version(ref)
 
+    def kept(self, kind: str, key: str) -> Mapping[str, Json] | None:
+        """See `Store.kept`."""
+        return MemoryView(self._state).kept(kind, key)
+
     def generation(self) -> Hashable:
         """See `Store.generation`: a count of the changes."""
         return self._state.generation
 
-    def change(self, work: Callable[[Unit], T]) -> T:
-        """See `Store.change`."""
+    def change(self, work: Callable[[Unit], T], *, alone: bool = False) -> T:
+        """See `Store.change`: each is alone."""
+        del alone
         with self._writing:
             state = self._state.copy()
             answer = work(MemoryUnit(state))

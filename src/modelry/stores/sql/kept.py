@@ -9,12 +9,16 @@ from sqlalchemy import bindparam, select
 
 from modelry.core.strict_json import Json
 from modelry.stores.sql.look import Look
+from modelry.stores.sql.statement import Statement
 from modelry.stores.sql.tables import kept
 
 _LAST = "\U0010ffff"
 _BEFORE_SURROGATES, _AFTER_SURROGATES = "\ud7ff", "\ue000"
 
-_KEPT = select(kept.c.body).where(kept.c.kind == bindparam("kind"), kept.c.key == bindparam("key"))
+KEPT = Statement(
+    select(kept.c.body).where(kept.c.kind == bindparam("kind"), kept.c.key == bindparam("key"))
+)
+"""Finds what is kept by `kind` and `key`, in this order."""
 
 
 class KeptLook(Look):
@@ -22,8 +26,8 @@ class KeptLook(Look):
 
     def kept(self, kind: str, key: str) -> Mapping[str, Json] | None:
         """See `View.kept`."""
-        row = self._row(_KEPT, kind=kind, key=key)
-        return _body(row[0]) if row else None
+        row = self._row(KEPT, kind=kind, key=key)
+        return kept_body(row[0]) if row else None
 
     def all_kept(
         self, kind: str, prefix: str = "", after: str = "", limit: int = 1000
@@ -35,10 +39,11 @@ class KeptLook(Look):
             end = text_after(prefix)
             query = query if end is None else query.where(kept.c.key < end)
         found = self._rows(query.order_by(kept.c.key).limit(limit))
-        return [(row[0], _body(row[1])) for row in found]
+        return [(row[0], kept_body(row[1])) for row in found]
 
 
-def _body(text: str) -> Mapping[str, Json]:
+def kept_body(text: str) -> Mapping[str, Json]:
+    """Read what `Ledger.keep` wrote."""
     body: Mapping[str, Json] = json.loads(text)
     return body
 

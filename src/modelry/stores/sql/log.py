@@ -26,11 +26,12 @@ from modelry.core.model import Model, Stamp
 from modelry.stores.sql import rows
 from modelry.stores.sql.apart import apart
 from modelry.stores.sql.look import Look
+from modelry.stores.sql.statement import Statement
 from modelry.stores.sql.tables import events, heads, moves, touched
 
 _BATCH = 500
 _PLACE = tuple_(events.c.at, events.c.chain, events.c.seq)
-_HEAD = select(*rows.HEAD_COLUMNS).where(heads.c.chain == bindparam("chain"))
+_HEAD = Statement(select(*rows.HEAD_COLUMNS).where(heads.c.chain == bindparam("chain")))
 _LAST_AT = (
     select(events.c.seq)
     .where(events.c.chain == bindparam("chain"), events.c.at <= bindparam("at"))

@@ -7,15 +7,26 @@ from typing import Any
 
 from sqlalchemy import Connection, Select
 
+from modelry.stores.sql.statement import Driver, Statement
+
 
 class Look:
-    """Queries over one connection, inside whatever transaction it is in."""
+    """Queries over one connection, inside whatever transaction it is in.
+
+    A `Statement` is run by the driver itself; what is put together for one
+    look goes through SQLAlchemy.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._driver = Driver(connection)
 
-    def _rows(self, query: Select[Any], **given: object) -> Sequence[Any]:
+    def _rows(self, query: Select[Any] | Statement, **given: object) -> Sequence[Any]:
+        if isinstance(query, Statement):
+            return self._driver.run(query, given).fetchall()
         return self._connection.execute(query, given).fetchall()
 
-    def _row(self, query: Select[Any], **given: object) -> Any | None:  # noqa: ANN401 - a row
+    def _row(self, query: Select[Any] | Statement, **given: object) -> Any | None:  # noqa: ANN401 - a row
+        if isinstance(query, Statement):
+            return self._driver.run(query, given).fetchone()
         return self._connection.execute(query, given).first()

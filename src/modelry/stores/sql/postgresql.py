@@ -8,8 +8,9 @@ fitted into such an order is refused by it, and tried again here.
 from __future__ import annotations
 
 import os
+import threading
 import weakref
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -24,10 +25,12 @@ from modelry.core.errors import Invalid, Unavailable
 from modelry.core.model import Version
 from modelry.core.names import Ref, Selector
 from modelry.core.ports import Unit, View
+from modelry.core.strict_json import Json
 from modelry.stores.sql import rows
 from modelry.stores.sql.address import Address, address_of
 from modelry.stores.sql.glance import Glance
 from modelry.stores.sql.hot import HotConnections, leave_to_parent
+from modelry.stores.sql.kept import KEPT, kept_body
 from modelry.stores.sql.postgresql_refusals import busy, is_race, translated, unknown_outcome
 from modelry.stores.sql.postgresql_unit import PostgresqlUnit
 from modelry.stores.sql.races import Race, lock_key, take_locks
@@ -40,6 +43,9 @@ T = TypeVar("T")
 OLDEST = 140000
 PATIENCE = 60.0
 """Seconds that a caller waits for other writers, or for a connection."""
+
+TURN = 0.05
+"""Seconds that a change waits for the others of its process."""
 
 READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 CHANGE = "BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL enable_seqscan = off"
@@ -142,10 +148,11 @@ class PostgresqlDatabase:
         if _status(connection) == TransactionStatus.INERROR:
             msg = f"{self._address.where} refused a part of the change; nothing was changed"
             raise Unavailable(msg, reason="aborted")
+        driver = _driver(connection)
         try:
-            connection.exec_driver_sql("COMMIT")
-        except DBAPIError as error:
-            if error.connection_invalidated:
+            driver.execute("COMMIT", prepare=False)
+        except psycopg.Error as error:
+            if driver.closed:
                 raise unknown_outcome(self._address.where) from error
             raise
 
@@ -169,6 +176,8 @@ class PostgresqlStore(PostgresqlDatabase):
     def __init__(self, address: Address) -> None:
         super().__init__(address)
         self._texts = {selector: _compiled(selector) for selector in _SELECTORS}
+        self._kept = KEPT.compiled(self._engine.dialect).text
+        self._turn = threading.Lock()
         with translated(address.where):
             self._prepare()
 
@@ -224,14 +233,24 @@ class PostgresqlStore(PostgresqlDatabase):
             row = self._hot.row(_GENERATION)
         return self._hot.breaks, row[0] if row else None
 
+    def kept(self, kind: str, key: str) -> Mapping[str, Json] | None:
+        """See `Store.kept`."""
+        with translated(self._address.where):
+            row = self._hot.row(self._kept, {"kind": kind, "key": key})
+        return kept_body(row[0]) if row else None
+
     def glance(self) -> Glance:
         """Answer what asks for `generation` without waiting, for an event loop."""
         return Glance(self._address.conninfo, _GENERATION, lambda: self._hot.breaks)
 
-    def change(self, work: Callable[[Unit], T]) -> T:
-        """See `Store.change`: bold at first, in line after a lost race."""
+    def change(self, work: Callable[[Unit], T], *, alone: bool = False) -> T:
+        """See `Store.change`: bold at first, in line after a lost race; each commits alone.
+
+        Changes of one process take turns, as far as that takes no time: side
+        by side they would only be in one another's way.
+        """
         race = Race(PATIENCE)
-        with translated(self._address.where):
+        with translated(self._address.where), _turn(self._turn, 0 if alone else TURN):
             while True:
                 with self._in_line(race) as connection:
                     keys = race.keys
@@ -250,7 +269,7 @@ class PostgresqlStore(PostgresqlDatabase):
                 connection.exec_driver_sql(_begin(race))
             answer = work(unit)
             self._commit(connection)
-        except DBAPIError as error:
+        except (DBAPIError, psycopg.Error) as error:
             if not is_race(error):
                 raise
             if race.over:
@@ -276,6 +295,17 @@ class PostgresqlStore(PostgresqlDatabase):
                 _let_go(connection)
 
 
+@contextmanager
+def _turn(lock: threading.Lock, patience: float) -> Iterator[None]:
+    """Wait for the others of this process, but not for one that takes long."""
+    mine = lock.acquire(timeout=patience)
+    try:
+        yield
+    finally:
+        if mine:
+            lock.release()
+
+
 def _begin(race: Race) -> str:
     return f"{CHANGE}; SET LOCAL lock_timeout = {race.milliseconds}"
 
@@ -293,9 +323,21 @@ def _give_back(engine: Engine, hot: HotConnections, process: int) -> None:
 
 
 def _tried(engine: Engine, first: str) -> Connection:
+    """Run `first` on a connection of the pool.
+
+    Where it is found broken, SQLAlchemy is let to find that out for itself:
+    then it trusts no connection that is as old.
+    """
     connection = engine.connect()
+    driver = _driver(connection)
     try:
-        connection.exec_driver_sql(first)
+        connection.begin()  # so that SQLAlchemy and Alembic leave the end to us
+        try:
+            driver.execute(first, prepare=False)
+        except psycopg.Error:
+            if not driver.closed:
+                raise
+            connection.exec_driver_sql(first)
     except BaseException:
         connection.close()
         raise
@@ -318,8 +360,8 @@ def _roll_back(connection: Connection) -> None:
         return
     try:
         if _status(connection) != TransactionStatus.IDLE:
-            connection.exec_driver_sql("ROLLBACK")
-    except DBAPIError:
+            _driver(connection).execute("ROLLBACK", prepare=False)
+    except psycopg.Error:
         connection.invalidate()
 
 

@@ -56,7 +56,7 @@ def sqlstate(error: BaseException) -> str | None:
     return cause.sqlstate if isinstance(cause, psycopg.Error) else None
 
 
-def is_race(error: DBAPIError) -> bool:
+def is_race(error: BaseException) -> bool:
     """Say whether the change may just be tried again: somebody else was faster."""
     return sqlstate(error) in _RACES
 

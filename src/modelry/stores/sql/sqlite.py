@@ -15,22 +15,25 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects import sqlite as dialect
-from sqlalchemy.exc import DBAPIError
 
-from modelry.core.errors import Corrupt, Invalid, RegistryError, Unavailable
+from modelry.core.errors import Invalid, Unavailable
 from modelry.core.model import Version
 from modelry.core.names import Ref, Selector
 from modelry.core.ports import Unit, View
+from modelry.core.strict_json import Json
 from modelry.stores.sql import rows
+from modelry.stores.sql.kept import KEPT, kept_body
 from modelry.stores.sql.queue import Queue
 from modelry.stores.sql.revision import REVISIONS, make_tables, refuse_other, stamped
+from modelry.stores.sql.sqlite_refusals import is_busy, translated
+from modelry.stores.sql.together import Change, Line
 from modelry.stores.sql.unit import SqlUnit
 from modelry.stores.sql.view import SqlView, select_version, version_parameters
 
@@ -112,11 +115,11 @@ class SqliteFile:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, patience: float = PATIENCE) -> Iterator[Connection]:
         """Be the only writer among all threads and processes, which queue."""
         with (
             translated(self._path),
-            self._queue.turn(PATIENCE),
+            self._queue.turn(patience),
             self._transaction("BEGIN IMMEDIATE") as connection,
         ):
             yield connection
@@ -126,10 +129,12 @@ class SqliteFile:
         if os.getpid() != self._process:
             self._after_fork()
         with self._engine.connect() as connection:
-            connection.exec_driver_sql(begin)
+            connection.begin()  # so that SQLAlchemy and Alembic leave the end to us
+            driver = driver_of(connection)
+            driver.execute(begin)
             try:
                 yield connection
-                connection.exec_driver_sql("COMMIT")
+                driver.execute("COMMIT")
             except BaseException:
                 _roll_back(connection)
                 raise
@@ -160,6 +165,8 @@ class SqliteStore(SqliteFile):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._hot = {selector: _hot(selector) for selector in _SELECTORS}
+        self._kept = KEPT.compiled(self._engine.dialect).text
+        self._line = Line(self._change_all)
         with translated(self._path):
             self._prepare()
 
@@ -201,6 +208,12 @@ class SqliteStore(SqliteFile):
             row = self._cursor().execute(text, values).fetchone()
         return rows.version(row) if row else None
 
+    def kept(self, kind: str, key: str) -> Mapping[str, Json] | None:
+        """See `Store.kept`, likewise."""
+        with translated(self._path):
+            row = self._cursor().execute(self._kept, (kind, key)).fetchone()
+        return kept_body(row[0]) if row else None
+
     def _cursor(self) -> sqlite3.Connection:
         if os.getpid() != self._process:
             self._after_fork()
@@ -230,7 +243,7 @@ class SqliteStore(SqliteFile):
                 try:
                     return self._mark()
                 except sqlite3.OperationalError as error:  # a writer is about to commit
-                    if not _is_busy(error) or time.monotonic() > end:
+                    if not is_busy(error) or time.monotonic() > end:
                         raise
                 time.sleep(_GLANCE)
 
@@ -253,14 +266,52 @@ class SqliteStore(SqliteFile):
         process, number, connection = self._watcher
         return process, number, connection.execute("PRAGMA data_version").fetchone()[0]
 
-    def change(self, work: Callable[[Unit], T]) -> T:
-        """See `Store.change`. A file that was upgraded meanwhile is not written as it was."""
-        with self.writing() as connection:
-            tables = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
+    def _after_fork(self) -> None:
+        super()._after_fork()
+        self._line = Line(self._change_all)
+
+    def change(self, work: Callable[[Unit], T], *, alone: bool = False) -> T:
+        """See `Store.change`."""
+        if os.getpid() != self._process:
+            self._after_fork()
+        with translated(self._path):
+            if not alone:
+                return self._line.join(work, PATIENCE)
+            with self._changing(PATIENCE) as connection:
+                return work(SqlUnit(connection))
+
+    @contextmanager
+    def _changing(self, patience: float) -> Iterator[Connection]:
+        """Begin a change; a file that was upgraded meanwhile is not written as it was."""
+        with self.writing(patience) as connection:
+            (tables,) = driver_of(connection).execute("PRAGMA schema_version").fetchone()
             if tables != self._tables:  # some table was made or changed since we looked
                 self._is_ours(connection)
                 self._tables = tables
-            return work(SqlUnit(connection))
+            yield connection
+
+    def _change_all(self, first: Change[Unit], others: Iterator[Change[Unit]]) -> None:
+        """Make changes in one transaction, or each in its own where one has to be undone."""
+        made: list[Change[Unit]] = []
+        try:
+            with self._changing(first.patience) as connection:
+                for change in itertools.chain((first,), others):
+                    made.append(change)
+                    _change_beside(connection, change)
+        except _Spoilt as spoilt:
+            if len(made) == 1:
+                raise spoilt.error from None
+            for change in made:
+                self._change_again(change)
+
+    def _change_again(self, change: Change[Unit]) -> None:
+        """Make a change that was undone with others, now by itself."""
+        change.error = None
+        try:
+            with self._changing(change.patience) as connection:
+                change.make(SqlUnit(connection))
+        except Exception as error:  # noqa: BLE001 - its caller raises it
+            change.error = error
 
     @contextmanager
     def snapshot(self) -> Iterator[View]:
@@ -280,9 +331,7 @@ class SqliteStore(SqliteFile):
         target = sqlite3.connect(path, isolation_level=None)
         try:
             with self._engine.connect() as connection:
-                source = connection.connection.driver_connection
-                assert isinstance(source, sqlite3.Connection)  # noqa: S101 - for the type checker
-                source.backup(target)
+                driver_of(connection).backup(target)
         finally:
             target.close()
 
@@ -337,12 +386,40 @@ def _switch(connection: sqlite3.Connection, mode: str) -> None:
         connection.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
 
 
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """Answer the bare connection, which runs a plain statement at a tenth of the price."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - for the type checker
+    return driver
+
+
+class _Spoilt(Exception):
+    """A change that shares a transaction raised `error` after it had written."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _change_beside(connection: Connection, change: Change[Unit]) -> None:
+    """Make a change among others: where it raises before it wrote, they go on."""
+    driver = driver_of(connection)
+    written = driver.total_changes
+    try:
+        change.make(SqlUnit(connection))
+    except Exception as error:
+        if driver.total_changes != written or not driver.in_transaction:
+            raise _Spoilt(error) from error
+        change.error = error
+
+
 def _roll_back(connection: Connection) -> None:
     """End what is left of a transaction; SQLite may have ended it by itself."""
+    driver = driver_of(connection)
     try:
-        if connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]  # open here
-            connection.exec_driver_sql("ROLLBACK")
-    except DBAPIError:
+        if driver.in_transaction:
+            driver.execute("ROLLBACK")
+    except sqlite3.Error:
         connection.invalidate()
 
 
@@ -354,40 +431,3 @@ def _hot(selector: Selector) -> tuple[str, tuple[tuple[str, Any], ...]]:
     return str(compiled), tuple(
         (name, compiled.params[name]) for name in compiled.positiontup or ()
     )
-
-
-@contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turn what SQLite raises into our own errors, saying what to do."""
-    try:
-        yield
-    except RegistryError:
-        raise
-    except TimeoutError as error:
-        raise _busy(path) from error
-    except (DBAPIError, sqlite3.Error) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        raise _refusal(path, cause) from error
-
-
-def _busy(path: Path) -> Unavailable:
-    msg = f"others kept {path} busy for {PATIENCE:.0f} seconds; nothing was changed: try again"
-    return Unavailable(msg, reason="busy")
-
-
-def _refusal(path: Path, cause: BaseException | None) -> RegistryError:
-    name = str(getattr(cause, "sqlite_errorname", ""))
-    if name.startswith("SQLITE_FULL"):
-        msg = f"the disk that holds {path} is full; nothing was changed: free space, try again"
-        return Unavailable(msg, reason="storage_full")
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        msg = f"{path} is not a whole SQLite database ({cause}); restore a backup"
-        return Corrupt(msg, path=str(path))
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return _busy(path)
-    msg = f"{path} could not be read or written ({cause}); look at the disk, then try again"
-    return Unavailable(msg, reason=name or "database")
-
-
-def _is_busy(error: sqlite3.Error) -> bool:
-    return error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))

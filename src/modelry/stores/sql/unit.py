@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 
-from sqlalchemy import Table, bindparam, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
 from modelry.core.errors import Conflict
-from modelry.core.events import Event, project_of
+from modelry.core.events import Event, Head, project_of
 from modelry.core.events import touched as numbers_touched
 from modelry.core.lifecycle import Lifecycle, lifecycle_to_json
 from modelry.core.model import Model, Move, Pointer, Version
@@ -17,6 +18,8 @@ from modelry.core.names import label_key
 from modelry.core.query import words
 from modelry.core.sealing import document
 from modelry.core.strict_json import Json, dumps
+from modelry.stores.sql import rows
+from modelry.stores.sql.statement import Statement, insert_into
 from modelry.stores.sql.tables import (
     MAX_WORD,
     START,
@@ -27,7 +30,6 @@ from modelry.stores.sql.tables import (
     heads,
     holdings,
     kept,
-    metadata,
     metrics,
     model_words,
     models,
@@ -39,33 +41,75 @@ from modelry.stores.sql.tables import (
     versions,
 )
 from modelry.stores.sql.tracking_unit import SqlTrackingUnit
-from modelry.stores.sql.view import SqlView
+from modelry.stores.sql.view import SELECT_MODEL, SqlView
 
-# Built once: to build a statement costs more than to run it.
-_TEXT_OF_MODEL = select(models.c.description, models.c.tags).where(models.c.id == bindparam("key"))
-_UPDATE_MODEL = update(models).where(models.c.id == bindparam("key"))
-_UPDATE_VERSION = update(versions).where(
-    versions.c.model_id == bindparam("key"), versions.c.number == bindparam("key_number")
+_TEXT_OF_MODEL = Statement(
+    select(models.c.description, models.c.tags).where(models.c.id == bindparam("key"))
 )
-_STANDING = select(versions.c.stage).where(
-    versions.c.model_id == bindparam("key"),
-    versions.c.number == bindparam("key_number"),
-    versions.c.deleted.is_(None),
+_UPDATE_MODEL = Statement(
+    update(models).where(models.c.id == bindparam("key")),
+    ("description", "tags", "last_number", "updated", "deleted"),
 )
-_UPDATE_COUNT = (
+_STANDING = Statement(
+    select(versions.c.stage).where(
+        versions.c.model_id == bindparam("key"),
+        versions.c.number == bindparam("key_number"),
+        versions.c.deleted.is_(None),
+    )
+)
+_UPDATE_COUNT = Statement(
     update(counts)
     .where(counts.c.model_id == bindparam("key"), counts.c.stage == bindparam("key_stage"))
     .values(living=counts.c.living + bindparam("by"))
 )
-_UPDATE_KEPT = update(kept).where(
-    kept.c.kind == bindparam("key_kind"), kept.c.key == bindparam("key_key")
+_UPDATE_KEPT = Statement(
+    update(kept).where(kept.c.kind == bindparam("key_kind"), kept.c.key == bindparam("key_key")),
+    ("body", "until"),
 )
-_UPDATE_HEAD = update(heads).where(heads.c.chain == bindparam("key"))
-_INSERT = {table.name: insert(table) for table in metadata.sorted_tables}
+_UPDATE_HEAD = Statement(
+    update(heads).where(heads.c.chain == bindparam("key")), ("seq", "hash", "at")
+)
+_UPDATE_POINTER = Statement(
+    update(pointers).where(
+        pointers.c.model_id == bindparam("key"), pointers.c.name == bindparam("key_name")
+    ),
+    ("kind", "number", "entry", "since"),
+)
+
+
+@cache
+def _update_version(columns: tuple[str, ...]) -> Statement:
+    which = (versions.c.model_id == bindparam("key"), versions.c.number == bindparam("key_number"))
+    return Statement(update(versions).where(*which), columns)
 
 
 class SqlUnit(SqlView):
-    """The `Unit` port over one connection in a write transaction."""
+    """The `Unit` port over one connection in a write transaction, for one change."""
+
+    _find_model = SELECT_MODEL
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._texts: dict[int, tuple[str, str]] = {}
+        self._heads: dict[str, Head] = {}
+
+    def head(self, chain: str) -> Head | None:
+        """See `View.head`; nobody else moves it before the end."""
+        if chain not in self._heads:
+            head = super().head(chain)
+            if head is None:
+                return None
+            self._heads[chain] = head
+        return self._heads[chain]
+
+    def model(self, project: str, name: str) -> Model | None:
+        """See `View.model`; remembers the words of the model, which an update compares."""
+        row = self._row(self._find_model, project=project, name=name.lower())
+        if row is None:
+            return None
+        number, _, _, description, tags, *_ = row
+        self._texts[number] = (description, tags)
+        return rows.model(row)
 
     @property
     def tracking(self) -> SqlTrackingUnit:
@@ -84,10 +128,11 @@ class SqlUnit(SqlView):
 
     def update_model(self, model: Model) -> None:
         """See `Fold.update_model`."""
-        before = self._row(_TEXT_OF_MODEL, key=model.id)
+        before = self._texts.get(model.id) or self._row(_TEXT_OF_MODEL, key=model.id)
         row = _model_row(model)
-        self._connection.execute(_UPDATE_MODEL, {"key": model.id, **row})
+        self._change(_UPDATE_MODEL, {"key": model.id, **row})
         if before is None or tuple(before) != (row["description"], row["tags"]):
+            self._texts.pop(model.id, None)
             self._connection.execute(delete(model_words).where(model_words.c.model_id == model.id))
             self._add_model_words(model)
 
@@ -158,11 +203,9 @@ class SqlUnit(SqlView):
         """See `Fold.point`."""
         row = {"kind": pointer.kind, "number": pointer.number,
                "entry": pointer.entry, "since": pointer.since}  # fmt: skip
-        key = (pointers.c.model_id == model.id, pointers.c.name == pointer.name)
-        if not self._connection.execute(update(pointers).where(*key), row).rowcount:
-            self._connection.execute(
-                insert(pointers), {"model_id": model.id, "name": pointer.name, **row}
-            )
+        key = {"key": model.id, "key_name": pointer.name}
+        if not self._change(_UPDATE_POINTER, {**key, **row}):
+            self._add(pointers, {"model_id": model.id, "name": pointer.name, **row})
 
     def unpoint(self, model: Model, name: str) -> None:
         """See `Fold.unpoint`."""
@@ -172,7 +215,7 @@ class SqlUnit(SqlView):
 
     def add_move(self, model: Model, move: Move) -> None:
         """See `Fold.add_move`."""
-        self._connection.execute(insert(moves), {
+        self._add(moves, {
             "model_id": model.id, "name": move.name, "seq": move.seq, "kind": move.kind,
             "number": move.number, "entry": move.entry, "below": move.below, "at": move.at,
         })  # fmt: skip
@@ -200,20 +243,20 @@ class SqlUnit(SqlView):
             {"chain": event.chain, "number": number, "seq": event.seq}
             for number in sorted(numbers_touched(event))))  # fmt: skip
         row = {"seq": event.seq, "hash": event.hash, "at": event.at}
-        if not self._connection.execute(_UPDATE_HEAD, {"key": event.chain, **row}).rowcount:
-            self._connection.execute(insert(heads), {"chain": event.chain, **row})
+        if not self._change(_UPDATE_HEAD, {"key": event.chain, **row}):
+            self._add(heads, {"chain": event.chain, **row})
+        self._heads[event.chain] = Head(event.chain, event.seq, event.hash, event.at)
 
     def add_environment(self, digest: str, body: str) -> None:
         """See `Ledger.add_environment`."""
         if self.environment(digest) is None:
-            self._connection.execute(insert(environments), {"digest": digest, "body": body})
+            self._add(environments, {"digest": digest, "body": body})
 
     def keep(self, kind: str, key: str, body: Mapping[str, Json], until: int | None = None) -> None:
         """See `Ledger.keep`."""
         row = {"body": dumps(body), "until": until}
-        changed = self._connection.execute(_UPDATE_KEPT, {"key_kind": kind, "key_key": key, **row})
-        if not changed.rowcount:
-            self._connection.execute(insert(kept), {"kind": kind, "key": key, **row})
+        if not self._change(_UPDATE_KEPT, {"key_kind": kind, "key_key": key, **row}):
+            self._add(kept, {"kind": kind, "key": key, **row})
 
     def drop(self, kind: str, key: str) -> None:
         """See `Ledger.drop`."""
@@ -226,25 +269,31 @@ class SqlUnit(SqlView):
     def _count(self, model: Model, stage: str, by: int) -> None:
         """Keep the count of living versions in a stage, so that nobody has to count them."""
         row = {"key": model.id, "key_stage": stage, "by": by}
-        if not self._connection.execute(_UPDATE_COUNT, row).rowcount:
-            self._connection.execute(
-                insert(counts), {"model_id": model.id, "stage": stage, "living": by}
-            )
+        if not self._change(_UPDATE_COUNT, row):
+            self._add(counts, {"model_id": model.id, "stage": stage, "living": by})
+
+    def _change(self, statement: Statement, row: Mapping[str, object]) -> int:
+        """Run an update; answer how many rows it changed."""
+        return self._driver.run(statement, row).rowcount
+
+    def _add(self, table: Table, row: Mapping[str, object]) -> None:
+        self._driver.run(insert_into(table, tuple(row)), row)
 
     def _insert(self, table: Table, row: Mapping[str, object], taken: str) -> int:
+        """Add a row and answer its number. Raises `Conflict`, saying what is `taken`."""
         try:
-            key = self._connection.execute(_INSERT[table.name], row).inserted_primary_key
-        except IntegrityError as error:
+            return int(self._driver.run(insert_into(table, tuple(row)), row).lastrowid or 0)
+        except sqlite3.IntegrityError as error:
             raise Conflict(taken) from error
-        return int(key[0]) if key else 0
 
     def _many(self, table: Table, given: Iterable[Mapping[str, object]]) -> None:
         batch = list(given)
         if batch:
-            self._connection.execute(_INSERT[table.name], batch)
+            self._driver.run_each(insert_into(table, tuple(batch[0])), batch)
 
     def _update_version(self, model: Model, number: int, row: Mapping[str, object]) -> None:
-        self._connection.execute(_UPDATE_VERSION, {"key": model.id, "key_number": number, **row})
+        changed = _update_version(tuple(row))
+        self._change(changed, {"key": model.id, "key_number": number, **row})
 
     def _index_text(
         self, version_id: int, tags: Mapping[str, str], description: str, more: Iterable[str]

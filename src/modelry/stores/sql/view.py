@@ -19,6 +19,7 @@ from modelry.stores.sql.listing import ListingLook
 from modelry.stores.sql.log import LogLook
 from modelry.stores.sql.search import search
 from modelry.stores.sql.selecting import SelectionLook
+from modelry.stores.sql.statement import Statement
 from modelry.stores.sql.tables import (
     environments,
     holdings,
@@ -34,17 +35,23 @@ from modelry.stores.sql.tracking_tables import artifacts
 _BATCH = 500
 
 # Built once: to build a query costs more than to run it.
-_LIFECYCLE = select(projects.c.lifecycle).where(projects.c.name == bindparam("project"))
-SELECT_MODEL = select(*rows.MODEL_COLUMNS).where(
+_LIFECYCLE = Statement(select(projects.c.lifecycle).where(projects.c.name == bindparam("project")))
+_MODEL = select(*rows.MODEL_COLUMNS).where(
     models.c.project == bindparam("project"), models.c.name_key == bindparam("name")
 )
+SELECT_MODEL = Statement(_MODEL)
 """Finds a model by `project` and `name`, the name in lower case."""
 
-_ENVIRONMENT = select(environments.c.body).where(environments.c.digest == bindparam("digest"))
-_SIZE = select(holdings.c.size).where(holdings.c.size == bindparam("size")).limit(1)
-_NEXT_NAME = select(func.min(moves.c.name)).where(
-    moves.c.model_id == bindparam("model"), moves.c.name > bindparam("name")
+LOCK_MODEL = Statement(_MODEL.with_for_update(key_share=True))
+"""The same, and keeps it: others that only point at the model by a foreign key need not wait."""
+
+_ENVIRONMENT = Statement(
+    select(environments.c.body).where(environments.c.digest == bindparam("digest"))
 )
+_SIZE = Statement(select(holdings.c.size).where(holdings.c.size == bindparam("size")).limit(1))
+_NEXT_NAME = Statement(select(func.min(moves.c.name)).where(
+    moves.c.model_id == bindparam("model"), moves.c.name > bindparam("name")
+))  # fmt: skip
 _MOVE_BEFORE = (
     select(*rows.MOVE_COLUMNS)
     .where(
@@ -96,6 +103,11 @@ def select_version(selector: Selector) -> Select[Any]:
     return living.order_by(versions.c.number.desc()).limit(1)
 
 
+@cache
+def _version(selector: Selector) -> Statement:
+    return Statement(select_version(selector))
+
+
 def version_parameters(ref: Ref) -> dict[str, str | int]:
     """Answer the parameters of `select_version` for `ref`."""
     given: dict[str, str | int] = {"project": ref.project, "name": ref.name.lower()}
@@ -127,7 +139,7 @@ class SqlView(ListingLook, SelectionLook, LogLook, KeptLook):
 
     def version(self, ref: Ref) -> Version | None:
         """See `View.version`."""
-        row = self._row(select_version(ref.selector), **version_parameters(ref))
+        row = self._row(_version(ref.selector), **version_parameters(ref))
         return rows.version(row) if row else None
 
     def versions(

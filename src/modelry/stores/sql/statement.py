@@ -1,0 +1,104 @@
+"""Statements that are compiled once and run by the driver itself.
+
+To run a small statement, SQLAlchemy spends ten times what the database does.
+So what every change needs is written in its language, for every database
+alike, and becomes text once: then the driver is given text and values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Delete, Insert, Select, Table, Update, insert
+from sqlalchemy.engine import Dialect
+
+Clause = Select[Any] | Insert | Update | Delete
+
+
+class Cursor(Protocol):
+    """What a driver answers."""
+
+    rowcount: int
+    lastrowid: int | None
+
+    def fetchone(self) -> Any | None:  # noqa: ANN401 - a row
+        """Answer the next row."""
+        ...
+
+    def fetchall(self) -> Sequence[Any]:
+        """Answer all rows that are left."""
+        ...
+
+
+class Compiled:
+    """The text of a statement in the words of one database, and how its values are given."""
+
+    def __init__(self, statement: Statement, dialect: Dialect) -> None:
+        compiled = statement.clause.compile(
+            dialect=dialect,
+            column_keys=statement.columns,
+            compile_kwargs={"render_postcompile": True},
+        )
+        self.text = str(compiled)
+        self.positional = compiled.positional
+        self._names = tuple(compiled.positiontup or ())
+        told = {*(statement.columns or ()), *(n for n, v in compiled.params.items() if v is None)}
+        self._fixed = {name: compiled.params[name] for name in compiled.params.keys() - told}
+
+    def values(self, given: Mapping[str, object]) -> Sequence[object] | Mapping[str, object]:
+        """Answer what the driver is given beside the text."""
+        if self.positional:
+            fixed = self._fixed
+            return [given[name] if name in given else fixed[name] for name in self._names]
+        return {**self._fixed, **given} if self._fixed else given
+
+
+class Statement:
+    """A clause whose values are all parameters; an insert says which `columns` it fills."""
+
+    def __init__(self, clause: Clause, columns: Iterable[str] | None = None) -> None:
+        self.clause = clause
+        self.columns = None if columns is None else list(columns)
+        self._compiled: dict[str, Compiled] = {}
+
+    def compiled(self, dialect: Dialect) -> Compiled:
+        """Answer the statement in the words of a database."""
+        found = self._compiled.get(dialect.name)
+        if found is None:
+            found = self._compiled[dialect.name] = Compiled(self, dialect)
+        return found
+
+
+@cache
+def insert_into(table: Table, columns: tuple[str, ...]) -> Statement:
+    """Answer the statement that fills these columns of a new row."""
+    return Statement(insert(table), columns)
+
+
+class Driver:
+    """Runs statements on the bare connection that a SQLAlchemy connection stands for."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._dialect = connection.dialect
+        self._raw: Any = connection.connection.driver_connection
+
+    def run(self, statement: Statement, given: Mapping[str, object]) -> Cursor:
+        """Run a statement."""
+        compiled = statement.compiled(self._dialect)
+        if compiled.positional:
+            cursor: Cursor = self._raw.execute(compiled.text, compiled.values(given))
+        else:
+            cursor = self._raw.execute(compiled.text, compiled.values(given), prepare=True)
+        return cursor
+
+    def run_each(self, statement: Statement, rows: Sequence[Mapping[str, object]]) -> None:
+        """Run a statement for each row."""
+        if len(rows) == 1:
+            self.run(statement, rows[0])
+        elif rows:
+            compiled = statement.compiled(self._dialect)
+            cursor = self._raw.cursor()
+            cursor.executemany(compiled.text, [compiled.values(row) for row in rows])
+            cursor.close()
