@@ -135,7 +135,9 @@ def memory_mib(root: int) -> float:
     return total / 1024
 
 
-def load(server: Server, path: str, body: str, connections: int, seconds: float) -> Load:
+def load(  # a load has this many facts
+    server: Server, path: str, connections: int, seconds: float, *, body: str = "",
+) -> Load:  # fmt: skip
     """Drive one path of a server with wrk; with a body by POST."""
     wrk = shutil.which("wrk")
     if wrk is None:

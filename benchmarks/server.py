@@ -92,9 +92,9 @@ def _hot(name: str, ours: Server, plain: Server) -> Iterator[Row]:
     for connections in (8, 32):
         found: dict[str, list[Load]] = {}
         for _ in range(ROUNDS):
-            found.setdefault("bare", []).append(load(plain, "/", "", connections, SECONDS))
+            found.setdefault("bare", []).append(load(plain, "/", connections, SECONDS))
             for door, path in doors.items():
-                found.setdefault(door, []).append(load(ours, path, "", connections, SECONDS))
+                found.setdefault(door, []).append(load(ours, path, connections, SECONDS))
         base = best(found.pop("bare"))
         for door, loads in found.items():
             one = best(loads)
@@ -131,9 +131,11 @@ def _writes(name: str, ours: Server, theirs: Server | None) -> Iterator[Row]:
         for door, (limit, at_ours, at_theirs) in doors.items():
             mine, peer = [], []
             for _ in range(ROUNDS):
-                mine.append(load(ours, *at_ours, connections, SECONDS))
+                mine.append(load(ours, at_ours.path, connections, SECONDS, body=at_ours.body))
                 if theirs is not None:
-                    peer.append(load(theirs, *at_theirs, connections, SECONDS))
+                    peer.append(
+                        load(theirs, at_theirs.path, connections, SECONDS, body=at_theirs.body)
+                    )
             assert not any(each.errors for each in (*mine, *peer))
             what = f"{name}: {door}, {connections} connections"
             yield _against(what, cheapest(mine), cheapest(peer) if peer else None, limit)
@@ -165,7 +167,7 @@ def mlflow(place: Path, python: str, uri: str) -> Iterator[Server]:
         call(server, "POST", f"{MLFLOW}/model-versions/create", json.loads(MLFLOW_VERSION))
         call(server, "POST", f"{MLFLOW}/registered-models/alias",
              {"name": "credit-risk", "alias": "champion", "version": "1"})  # fmt: skip
-        load(server, f"{MLFLOW}/model-versions/create", MLFLOW_VERSION, 8, 2)
+        load(server, f"{MLFLOW}/model-versions/create", 8, 2, body=MLFLOW_VERSION)
         yield server
 
 
@@ -232,7 +234,7 @@ def workers(folder: Path) -> Iterator[Row]:
         place = folder / f"workers-{count}"
         with modelry(place, PORT, f"sqlite:///{place / 'registry.db'}", count) as ours:
             prepare(ours)
-            loads = [load(ours, path, "", 32, SECONDS) for _ in range(ROUNDS)]
+            loads = [load(ours, path, 32, SECONDS) for _ in range(ROUNDS)]
             rates[count] = best(loads).rate
     yield Row("one worker / 2 workers", rates[1] / rates[2], 0.7,
               note=f"{rates[1]:,.0f}/s, {rates[2]:,.0f}/s")  # fmt: skip
