@@ -74,6 +74,9 @@ class TrackingConformance(TrackingSearchConformance):
         store.change(lambda unit: written(unit).update_run(changed))
         with store.read() as view:
             assert looked(view).run(run.id) == changed
+            bare = replace(changed, params={}, tags={}, datasets=(), links=())
+            assert looked(view).bare_run(run.id) == bare
+            assert looked(view).bare_run(run_id(2)) is None
             assert looked(view).run(run_id(2)) is None
 
     def test_parameters_stay_and_tags_are_replaced(self, store: Store) -> None:

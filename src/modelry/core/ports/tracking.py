@@ -44,6 +44,10 @@ class TrackingView(Protocol):
         """Answer a run with all that is known of it."""
         ...
 
+    def bare_run(self, run_id: str) -> Run | None:
+        """Answer a run without its parameters, tags, metrics, data sets and links: one look."""
+        ...
+
     def find_runs(self, search: Search) -> Sequence[Run]:
         """Answer runs of the experiments that `search.within` names, whole.
 

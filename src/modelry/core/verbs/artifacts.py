@@ -91,7 +91,7 @@ def _refuse_deleted(tracking: TrackingView, owner: Owner) -> None:
         if model is None or model.deleted is not None:
             raise no_model(owner.id)
     else:
-        refuse_deleted_run(tracking.run(owner.id), owner.id)
+        refuse_deleted_run(tracking.bare_run(owner.id), owner.id)
 
 
 def delete(world: World, text: str) -> int:

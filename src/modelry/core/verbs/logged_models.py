@@ -70,7 +70,7 @@ def create(world: World, project: str, saving: Saving) -> LoggedModel:
     def change(unit: Unit) -> LoggedModel:
         tracking = tracking_in(unit)
         refuse_deleted_experiment(tracking.experiment(experiment.key), saving.experiment_id)
-        run = tracking.run(saving.run_id) if saving.run_id else None
+        run = tracking.bare_run(saving.run_id) if saving.run_id else None
         if saving.run_id and (run is None or run.project != experiment.project):
             raise no_run(saving.run_id)
         tracking.add_logged_model(made)

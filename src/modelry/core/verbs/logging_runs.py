@@ -19,7 +19,7 @@ from modelry.core.tracking.checks import (
 )
 from modelry.core.tracking.model import RUN_NAME, Link, Point, Run, UsedDataset
 from modelry.core.verbs import once
-from modelry.core.verbs.tracked import models_of_project, refuse_deleted_run, run_of
+from modelry.core.verbs.tracked import bare_run_of, models_of_project, refuse_deleted_run
 from modelry.core.verbs.world import World, tracking_in, tracking_of
 
 MAX_STEP = 2**63 - 1
@@ -44,12 +44,13 @@ def log(world: World, run_id: str, batch: Batch) -> None:
     params = check_params(batch.params, few=batch.few)
     check_tags(batch.tags, few=batch.few)
     check_batch(len(batch.points), len(batch.params), len(batch.tags))
-    run_of(world, run_id, Action.LOG)
+    bare_run_of(world, run_id, Action.LOG)
     models = frozenset(each.model for each in batch.points if each.model)
 
     def change(unit: Unit) -> None:
         tracking = tracking_in(unit)
-        run = refuse_deleted_run(tracking.run(run_id), run_id)
+        found = tracking.run(run_id) if params else tracking.bare_run(run_id)
+        run = refuse_deleted_run(found, run_id)
         models_of_project(tracking, run.project, models)
         tracking.add_params(run_id, _new(run, params, few=batch.few))
         tracking.add_points(run_id, batch.points)
@@ -92,7 +93,7 @@ def _tag(tracking: TrackingLedger, run: Run, tags: Mapping[str, str]) -> None:
 def delete_tag(world: World, run_id: str, key: str) -> None:
     """Take a tag of a run away. Raises `NotFound` where it has none."""
     check_name(key, "key")
-    run_of(world, run_id, Action.LOG)
+    bare_run_of(world, run_id, Action.LOG)
 
     def change(unit: Unit) -> None:
         run = refuse_deleted_run(tracking_in(unit).run(run_id), run_id)
@@ -113,11 +114,11 @@ def relate(
         if abs(link.step) > MAX_STEP:
             path, why = "step", "Step must be a valid long (64-bit integer)."
             raise wrong(path, link.step, why)
-    run_of(world, run_id, Action.LOG)
+    bare_run_of(world, run_id, Action.LOG)
 
     def change(unit: Unit) -> None:
         tracking = tracking_in(unit)
-        run = refuse_deleted_run(tracking.run(run_id), run_id)
+        run = refuse_deleted_run(tracking.bare_run(run_id), run_id)
         models_of_project(tracking, run.project, frozenset(each.model for each in links))
         tracking.add_datasets(run_id, datasets)
         tracking.add_links(run_id, links)
@@ -127,6 +128,6 @@ def relate(
 
 def history(world: World, run_id: str, key: str, limit: int, skip: int = 0) -> Sequence[Point]:
     """Answer what a run measured of one metric, in the order of time."""
-    run_of(world, run_id)
+    bare_run_of(world, run_id, Action.READ)
     with world.store.read() as view:
         return tracking_of(view).history(run_id, key, limit, skip)

@@ -17,10 +17,10 @@ from modelry.core.tracking.search import Search
 from modelry.core.verbs import once
 from modelry.core.verbs.experiments import keys_among
 from modelry.core.verbs.tracked import (
+    bare_run_of,
     experiment_of,
     refuse_deleted_experiment,
     refuse_deleted_run,
-    run_of,
 )
 from modelry.core.verbs.world import World, record_alone, tracking_in, tracking_of
 
@@ -90,11 +90,11 @@ def _name(begun: Beginning) -> str:
 def update(world: World, run_id: str, *, status: Status | None, end: int | None, name: str) -> Run:
     """Change how a run stands, when it ended, what it is called; None and "" leave it."""
     check_length("run_name", MAX_TEXT, name)
-    run_of(world, run_id, Action.LOG)
+    bare_run_of(world, run_id, Action.LOG)
 
     def change(unit: Unit) -> Run:
         tracking = tracking_in(unit)
-        run = refuse_deleted_run(tracking.run(run_id), run_id)
+        run = refuse_deleted_run(tracking.bare_run(run_id), run_id)
         changed = replace(
             run, status=status or run.status, end=run.end if end is None else end,
             name=name or run.name,
@@ -118,11 +118,11 @@ def restore(world: World, run_id: str) -> None:
 
 
 def _turn(world: World, run_id: str, *, deleted: bool) -> None:
-    project = run_of(world, run_id, Action.REMOVE).project
+    project = bare_run_of(world, run_id, Action.REMOVE).project
     now = world.clock.now()
 
     def change(unit: Unit) -> None:
-        run = tracking_in(unit).run(run_id)
+        run = tracking_in(unit).bare_run(run_id)
         if run is None or (run.deleted is not None) == deleted:
             return
         tracking_in(unit).update_run(replace(run, deleted=now if deleted else None))

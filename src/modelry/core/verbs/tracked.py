@@ -65,6 +65,16 @@ def run_of(world: World, run_id: str, action: Action = Action.READ) -> Run:
     return run
 
 
+def bare_run_of(world: World, run_id: str, action: Action) -> Run:
+    """Answer a run without what it logged, deleted ones too. Raises `NotFound`."""
+    with world.store.read() as view:
+        tracking = tracking_of(view)
+        run = tracking.bare_run(run_id) if RUN_ID.fullmatch(run_id) else None
+    admit(world, action, run, no_run(run_id))
+    assert run is not None  # noqa: S101 - admitted
+    return run
+
+
 def model_of(world: World, model_id: str, action: Action = Action.READ) -> LoggedModel:
     """Answer a logged model. Raises `NotFound`, for a deleted one too."""
     with world.store.read() as view:
@@ -81,7 +91,7 @@ def owner_of(world: World, owner: str, action: Action = Action.READ) -> Owner:
     """Answer the run or the logged model that has artefacts. Raises `NotFound`."""
     if owner.startswith("m-"):
         return model_of(world, owner, action)
-    return run_of(world, owner, action)
+    return bare_run_of(world, owner, action)
 
 
 def experiment_of(

@@ -49,6 +49,13 @@ class MemoryTracking:
         """See `TrackingView.run`."""
         return self._tables.runs.get(run_id)
 
+    def bare_run(self, run_id: str) -> Run | None:
+        """See `TrackingView.bare_run`."""
+        run = self._tables.runs.get(run_id)
+        if run is None:
+            return None
+        return replace(run, params={}, tags={}, metrics=(), datasets=(), links=())
+
     def find_runs(self, search: Search) -> Sequence[Run]:
         """See `TrackingView.find_runs`."""
         runs = self._tables.runs.values()

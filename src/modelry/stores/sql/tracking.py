@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Select, Table, select
+from sqlalchemy import Select, Table, bindparam, select
 
 from modelry.core.model import File
 from modelry.core.tracking.model import (
@@ -35,6 +36,7 @@ from modelry.stores.sql.tracking_tables import (
 )
 
 _BATCH = 200
+_BARE_RUN = select(runs).where(runs.c.id == bindparam("run"))
 _Notes = Mapping[str, Mapping[str, dict[str, str]]]
 
 
@@ -71,6 +73,11 @@ class SqlTrackingView(Look):
         """See `TrackingView.run`."""
         return next(iter(self._runs(select(runs).where(runs.c.id == run_id))), None)
 
+    def bare_run(self, run_id: str) -> Run | None:
+        """See `TrackingView.bare_run`."""
+        row = self._row(_BARE_RUN, run=run_id)
+        return rows.bare_run(row) if row else None
+
     def find_runs(self, search: Search) -> Sequence[Run]:
         """See `TrackingView.find_runs`."""
         return self._runs(found(RUNS, search, self._sqlite))
@@ -85,18 +92,8 @@ class SqlTrackingView(Look):
             links, links.c.run_id, ids, rows.LINK_COLUMNS, links.c.kind, links.c.model
         )
         return [
-            Run(
-                id=row.id,
-                project=row.project,
-                experiment=row.experiment,
-                name=row.name,
-                status=row.status,
-                user=row.user,
-                start=row.start,
-                end=row.end,
-                author=row.author,
-                created=row.created,
-                deleted=row.deleted,
+            replace(
+                rows.bare_run(row),
                 params=told[row.id]["param"],
                 tags=told[row.id]["tag"],
                 metrics=tuple(rows.point(each) for each in standing[row.id]),

@@ -118,6 +118,23 @@ def experiment(row: Row, tags: dict[str, str]) -> Experiment:
     )
 
 
+def bare_run(row: Row) -> Run:
+    """Make a run of its row, without what it logged."""
+    return Run(
+        id=row.id,
+        project=row.project,
+        experiment=row.experiment,
+        name=row.name,
+        status=row.status,
+        user=row.user,
+        start=row.start,
+        end=row.end,
+        author=row.author,
+        created=row.created,
+        deleted=row.deleted,
+    )
+
+
 def run_fields(run: Run) -> dict[str, object]:
     """Answer what may change about a run, as columns."""
     return {
