@@ -163,6 +163,20 @@ def test_models_go_to_a_real_mlflow_server_and_its_client_finds_them_equal(
     assert [each for each in told(mlflow_server) if each["model"] in names] == list(told(uri))
 
 
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("postgresql://user:secret@host:5432/db?pool_size=3", "postgresql://host:5432/db"),
+        ("mlflow:postgresql://user:secret@host/db", "mlflow:postgresql://host/db"),
+        ("sqlite:////data/r.db", "sqlite:////data/r.db"),
+        ("hf://ann", "hf://ann"),
+        ("gto:/data/repo", "gto:/data/repo"),
+    ],
+)
+def test_what_a_copy_records_of_an_address_holds_no_secret(uri: str, shown: str) -> None:
+    assert wiring.address(uri) == shown
+
+
 def command(*words: str) -> Result:
     return CliRunner().invoke(app, list(words), prog_name="modelry", catch_exceptions=False)
 

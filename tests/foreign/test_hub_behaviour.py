@@ -29,10 +29,9 @@ class TestHub(RegistryBehaviour):
         "test_a_project_is_made_once_with_the_usual_stages test_a_stage_that_is_in_use_stays "
         "test_stages_change_and_their_rules_hold test_the_history_of_a_project_is_paged":
             "there are no projects, and four stages",
-        "test_a_search_is_paged_and_kept_to_a_project test_a_page_has_a_size "
+        "test_a_search_is_paged_and_kept_to_a_project "
         "test_a_mistake_in_a_search_is_told_with_its_place": "there is no search of versions",
-        "test_a_cursor_of_something_else_is_refused test_the_log_tells_of_every_model_latest_first":
-            "there is no log",
+        "test_the_log_tells_of_every_model_latest_first": "there is no log",
         "test_a_deployment_tells_when_where_which_version_and_by_whom test_a_long_list_comes_in_pages "
         "test_deployments_are_listed_latest_first_of_one_target_or_of_all "
         "test_deployments_are_carried_with_their_model test_only_a_registered_version_is_deployed":
@@ -50,6 +49,8 @@ class TestHub(RegistryBehaviour):
             "the history has the registrations; the rest is in git's log",
         "test_a_name_in_other_letters_is_the_same_model test_a_model_can_be_made_before_its_versions":
             "the stub tells letters apart",
+        "test_a_page_has_a_size test_a_cursor_of_something_else_is_refused":
+            "they ask for the log too; test_hub_registry.py asks for the others",
         "test_a_deleted_label_never_comes_back": "a deleted repository leaves nothing behind",
         "test_names_and_paths_that_are_none_are_refused": "no project can be made there",
     }  # fmt: skip

@@ -187,6 +187,19 @@ def test_a_namespace_is_brought_over_and_goes_back_to_another(
     assert {each.partition("/")[0] for each in at_hub.repos} == {"ann", "team"}
 
 
+def test_pages_have_a_size_and_cursors_of_their_own(
+    registry: RegistryRepository, tmp_path: Path
+) -> None:
+    registry.register("m", folder(tmp_path, "first"))
+    for ask in (registry.versions, registry.history):
+        for limit in (0, -1, 1001):
+            with pytest.raises(Invalid, match="a page holds 1 to 1000"):
+                ask("m", limit=limit)
+        for cursor in ("x", "-1", "9" * 30, "\u0663"):
+            with pytest.raises(Invalid, match="is not a cursor of this list; begin again"):
+                ask("m", cursor=cursor)
+
+
 def test_what_the_hub_refuses_is_our_refusal(
     registry: RegistryRepository, at_hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

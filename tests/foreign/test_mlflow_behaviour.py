@@ -34,7 +34,6 @@ class TestMlflow(RegistryBehaviour):
         "test_a_project_is_made_once_with_the_usual_stages test_a_stage_that_is_in_use_stays "
         "test_stages_change_and_their_rules_hold test_the_history_of_a_project_is_paged":
             "there are no projects, and four stages",
-        "test_a_page_has_a_size test_a_cursor_of_something_else_is_refused "
         "test_the_log_tells_of_every_model_latest_first": "there is no log",
         "test_a_search_is_paged_and_kept_to_a_project": "a search cannot sort by metrics",
         "test_a_deployment_tells_when_where_which_version_and_by_whom test_a_long_list_comes_in_pages "
@@ -51,6 +50,8 @@ class TestMlflow(RegistryBehaviour):
             "MLflow knows when a version was registered, and nothing else that happened",
         "test_a_name_in_other_letters_is_the_same_model test_a_model_can_be_made_before_its_versions":
             "MLflow tells letters apart",
+        "test_a_page_has_a_size test_a_cursor_of_something_else_is_refused":
+            "they ask for the log too; test_mlflow_remote.py asks for the others",
         "test_a_version_holds_everything_that_was_said_of_it": "the source is the run's folder",
         "test_a_deleted_label_never_comes_back": "MLflow forgets what was deleted, but the number",
         "test_names_and_paths_that_are_none_are_refused": "no project can be made there",

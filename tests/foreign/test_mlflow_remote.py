@@ -171,6 +171,17 @@ def test_a_search_says_what_mlflow_can_say(here: RegistryRepository, folder: Pat
             here.search(text)
 
 
+def test_pages_have_a_size_and_cursors_of_their_own(here: RegistryRepository, folder: Path) -> None:
+    here.register("m", folder)
+    for ask in (here.versions, here.history):
+        for limit in (0, -1, 1001):
+            with pytest.raises(Invalid, match="a page holds 1 to 1000"):
+                ask("m", limit=limit)
+        for cursor in ("x", "-1", "9" * 30, "\u0663"):
+            with pytest.raises(Invalid, match="is not a cursor of this list; begin again"):
+                ask("m", cursor=cursor)
+
+
 def test_aliases_and_stages_move_and_say_why_not(here: RegistryRepository, folder: Path) -> None:
     for _ in range(3):
         here.register("m", folder)
