@@ -7,7 +7,7 @@ import pytest
 
 from modelry.core import entry_book
 from modelry.core.access import Role
-from modelry.core.entries import entry_of, metadata_of, said_of, timestamp
+from modelry.core.entries import draft_of, entry_of, metadata_of, said_of, timestamp
 from modelry.core.entry_book import EntryBook
 from modelry.core.errors import Conflict, Denied, Invalid, NotFound
 from modelry.core.service import Service
@@ -44,6 +44,26 @@ def test_a_parameter_that_would_read_as_something_else_is_not_shown_as_one() -> 
 
 def test_nothing_said_is_nothing() -> None:
     assert said_of(None) == said_of({}) == said_of({"description": None, "metrics": None})
+
+
+@pytest.mark.parametrize(
+    ("metadata", "why"),
+    [
+        ("text", "metadata is a map"),
+        ({"metrics": [1]}, "metrics are a map of numbers"),
+        ({"metrics": {"auc": "high"}}, "a metric is a number"),
+        ({"modelry": {}}, "the registry's own"),
+    ],
+)
+def test_metadata_that_cannot_be_is_refused(metadata: object, why: str) -> None:
+    with pytest.raises(Invalid, match=why):
+        said_of(metadata)
+
+
+@pytest.mark.parametrize("version", ["1", True, 1.0])
+def test_a_version_is_a_whole_number(version: Any) -> None:  # noqa: ANN401 - anything
+    with pytest.raises(Invalid, match="whole number"):
+        draft_of(version, {})
 
 
 def test_times_are_as_short_as_they_can_be() -> None:
