@@ -24,7 +24,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[s
         f"sqlite:///{folder}/registry.db", (folder / "blobs").as_uri(), MODELRY_HOME=str(folder)
     ) as server:
         yield {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if "MLFLOW" not in name},
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "MODELRY_HOME": str(folder / "home"),
             "MODELRY_URI": server.url,

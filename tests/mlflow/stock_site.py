@@ -63,7 +63,8 @@ def modelry_site(folder: Path, uri: str) -> Iterator[Site]:
 def pointed(site: Site, tracking: str, *, registry: str | None = None) -> Iterator[None]:
     """Point MLflow at a server, and forget that in the end."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)
+        patch.setenv("MLFLOW_EXPERIMENT_ID", "")  # MLflow sets it, and nobody takes it away again
+        patch.delenv("MLFLOW_EXPERIMENT_ID")
         if site.token:
             patch.setenv("MLFLOW_TRACKING_TOKEN", site.token)
         patch.setenv("MLFLOW_TRACKING_URI", tracking)
