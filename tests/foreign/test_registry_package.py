@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,8 +61,9 @@ def parts(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Parts]:
     yield Parts(
         saver_of(read["saver"]), register_of(read["register"]), loader_of(read["loader"]), uri
     )
-    mlflow.set_tracking_uri("")
+    mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # MLflow's own way to forget it
     mlflow.set_registry_uri("")
+    os.environ.pop("MLFLOW_REGISTRY_URI", None)
 
 
 def _address(request: pytest.FixtureRequest, kind: str, tmp_path: Path) -> str:
