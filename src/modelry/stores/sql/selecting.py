@@ -202,11 +202,12 @@ def _models_query(dialect: str, shape: Shape) -> Select[Any]:
 def _versions_query(dialect: str, shape: Shape) -> Select[Any]:
     tongue = _Tongue(dialect)
     matches, sorts, barring = shape
-    driven = any(subject in {"tag", "run_id"} for subject, _, _ in matches)
+    named = any(_is_exact(subject, comparison) for subject, comparison, _ in matches)
+    driven = not named and any(subject in {"tag", "run_id"} for subject, _, _ in matches)
     project = apart(models.c.project) if driven else models.c.project
     wanted = [project == bindparam("project"), models.c.deleted.is_(None),
               versions.c.deleted.is_(None)]  # fmt: skip
-    wanted += [_version_holds(tongue, at, *match) for at, match in enumerate(matches)]
+    wanted += [_version_holds(tongue, at, *match, named=named) for at, match in enumerate(matches)]
     if barring:
         wanted.append(versions.c.model_id.not_in(_barred()))
     by = {"name": tongue.title(), "number": versions.c.number,
@@ -298,10 +299,15 @@ def _order(sorts: Sequence[Sort], by: Mapping[str, ColumnElement[Any]]) -> list[
     return [by[each.by].desc() if each.descending else by[each.by].asc() for each in sorts]
 
 
+def _is_exact(subject: str, comparison: str) -> bool:
+    """Say whether a match names models exactly, so that their versions are few."""
+    return subject == "name" and comparison in {"=", "in"}
+
+
 def _named(tongue: _Tongue, at: int, comparison: str) -> ColumnElement[bool]:
     """Look for a name by its index where it is known exactly."""
     exact = tongue.holds(tongue.title(), at, comparison)
-    if comparison not in {"=", "in"}:
+    if not _is_exact("name", comparison):
         return exact
     return and_(models.c.name_key.in_(bindparam(f"names{at}", expanding=True)), exact)
 
@@ -314,18 +320,20 @@ def _model_holds(
     return _named(tongue, at, comparison)
 
 
-def _version_holds(
-    tongue: _Tongue, at: int, subject: str, comparison: str, empty: object
+def _version_holds(  # noqa: PLR0913 - a match has this many parts
+    tongue: _Tongue, at: int, subject: str, comparison: str, empty: object, *, named: bool
 ) -> ColumnElement[bool]:
     if subject == "name":
         return _named(tongue, at, comparison)
     if subject == "tag":
         starts = attributes.c.start == bindparam(f"start{at}") if comparison == "=" else true()
-        return versions.c.id.in_(
-            select(attributes.c.version_id).where(
-                attributes.c.kind == "tag", attributes.c.name == bindparam(f"key{at}"),
-                starts, tongue.holds(attributes.c.value, at, comparison))
+        tagged = select(attributes.c.version_id).where(
+            attributes.c.kind == "tag", attributes.c.name == bindparam(f"key{at}"),
+            starts, tongue.holds(attributes.c.value, at, comparison),
         )  # fmt: skip
+        if named:  # the few versions of a model are looked at one by one
+            return tagged.where(attributes.c.version_id == versions.c.id).exists()
+        return versions.c.id.in_(tagged)
     if subject == "number":
         return tongue.holds(versions.c.number, at, comparison)
     if subject == "run_id":
