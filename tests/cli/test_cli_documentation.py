@@ -14,7 +14,7 @@ from modelry.core.query import _ALIASES, MAPS, NUMBER_FIELDS, TEXT_FIELDS
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
 ROOT = typer.main.get_command(app)
 EVERYWHERE = {"--json", "--help"}
-WITHOUT_AN_ANSWER = {"serve"}
+WITHOUT_AN_ANSWER = {"infer", "serve"}
 GROUPS = "|".join(name for name, each in ROOT.commands.items() if hasattr(each, "commands"))  # type: ignore[attr-defined]  # it is a group
 
 

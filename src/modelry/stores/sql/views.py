@@ -20,8 +20,8 @@ _FROM = (
 _SEALED: Mapping[str, str] = {
     "sqlite": "json_extract(v.document, '$.source') AS path, "
     "json_extract(v.document, '$.metrics') AS metrics",
-    "postgresql": "CAST(v.document AS json) ->> 'source' AS path, "
-    "CAST(CAST(v.document AS json) -> 'metrics' AS text) AS metrics",
+    "postgresql": "(CAST(v.document AS json) ->> 'source') COLLATE \"C\" AS path, "
+    "CAST(CAST(v.document AS json) -> 'metrics' AS text) COLLATE \"C\" AS metrics",
 }
 
 

@@ -21,6 +21,7 @@ from modelry.server.dialects.native.shapes import (
     Sha256,
     ShortText,
     StageName,
+    TagText,
     Target,
     Text,
 )
@@ -30,7 +31,7 @@ MAX_ITEMS = 1000
 Whole = Annotated[StrictInt, Field(json_schema_extra=shapes.WHOLE)]
 Number = Whole | StrictFloat
 TagMap = Annotated[
-    dict[str, Text | StrictBool | Whole | StrictFloat | None],
+    dict[str, TagText | StrictBool | Whole | StrictFloat | None],
     Field(json_schema_extra=shapes.KEYS),
 ]
 Tags = TagMap | Annotated[list[Key], Field(json_schema_extra={"maxItems": MAX_ITEMS})]

@@ -13,7 +13,7 @@ from pydantic import Field, StrictStr
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
-from modelry.core.names import MAX_DESCRIPTION, MAX_TEXT
+from modelry.core.names import MAX_DESCRIPTION, MAX_TAG, MAX_TEXT
 from modelry.core.strict_json import MAX_INTEGER
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.[A-Za-z0-9_-])*\.?"
@@ -74,6 +74,7 @@ Label = Annotated[StrictStr, _field(LABELLED, "1.0.0")]
 RefText = Annotated[StrictStr, _field(REFERRED, "credit-risk@production", "credit-risk:3")]
 AccountName = Annotated[StrictStr, _field(ACCOUNTED, "ada@example.com")]
 Text = Annotated[StrictStr, _field(SAID)]
+TagText = Annotated[StrictStr, _field(told(TEXT, MAX_TAG, 0))]
 Comment = Annotated[Text, Field(pattern=TEXT, max_length=MAX_TEXT)]
 """Enforced here too: where nothing changes, the core keeps no comment and looks at none."""
 Plain = Comment
