@@ -24,7 +24,7 @@ from sqlalchemy.dialects import sqlite as dialect
 import modelry
 from modelry.core.names import Selector, parse_ref
 from modelry.core.repository import RegistryRepository
-from modelry.stores.sql.sqlite import journal
+from modelry.stores.sql.driver import journal
 from modelry.stores.sql.view import select_version, version_parameters
 
 MODEL = "credit-risk"

@@ -97,6 +97,11 @@ class ServerSettings(Settings):
     host: str = Field(default="127.0.0.1", description="The address to listen at.")
     port: int = Field(default=8000, ge=0, le=65535, description="The port; 0 takes a free one.")
     workers: int = Field(default=1, ge=1, le=64, description="Processes that answer requests.")
+    sqlite: Literal["newest", "standard"] = Field(
+        default="newest",
+        description="Which SQLite is used: newest takes that of the package pysqlite3 where it is "
+        "there and Python's own has the bug that forbids a write-ahead log; standard never.",
+    )
     threads: int = Field(
         default=8,
         ge=1,

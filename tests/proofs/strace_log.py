@@ -61,7 +61,7 @@ def need_strace() -> str:
 
 
 def run(
-    log: Path, command: Sequence[str], *options: str, seconds: float = 120
+    log: Path, command: Sequence[str], *options: str, seconds: float = 120, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command under strace, which writes `log`."""
     words = [
@@ -78,7 +78,7 @@ def run(
     ]
     return subprocess.run(  # the same calls in every run
         [*words, *command], capture_output=True, text=True, timeout=seconds, check=False,
-        env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", **variables},
     )  # fmt: skip
 
 

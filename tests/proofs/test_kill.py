@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 import subprocess
 import sys
@@ -28,15 +29,18 @@ pytestmark = pytest.mark.proof
 PARTS = 5
 """Each part has a registry of its own, on which the damage of all its kills adds up."""
 MODELS = ("ada", "bea")
+SQLITES = ("standard", "newest")
+"""The drivers of the victims: one keeps a rollback journal, the other may write ahead."""
 
 
 class Server:
     """A warm process that forks victims and kills them."""
 
-    def __init__(self) -> None:
+    def __init__(self, part: int) -> None:
         self._process = subprocess.Popen(
             [sys.executable, victim.__file__],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "MODELRY_SQLITE": SQLITES[part % 2]},
         )  # fmt: skip
 
     def kill(self, home: Path, seconds: float, victims: list[tuple[str, Path, int]]) -> None:
@@ -55,8 +59,8 @@ class Server:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
+def server(part: int) -> Iterator[Server]:
+    server = Server(part)
     yield server
     server.close()
 

@@ -59,9 +59,13 @@ def memory(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "sqlite", "most"),
+    [*((name, "standard", STATES) for name in NAMES),
+     *((name, "newest", STATES // 4) for name in (NAMES[0], NAMES[1], NAMES[3]))],
+)  # fmt: skip
 def test_row_43_whenever_the_power_is_cut_promises_3_4_and_5_hold(
-    tmp_path: Path, memory: Path, name: str
+    tmp_path: Path, memory: Path, name: str, sqlite: str, most: int
 ) -> None:
     disk, words, deeds = tmp_path / "disk", tmp_path / "words", DEEDS[name]
     disk.mkdir()
@@ -79,13 +83,14 @@ def test_row_43_whenever_the_power_is_cut_promises_3_4_and_5_hold(
         if count < len(deeds):
             shutil.copytree(disk, where)
         command = [sys.executable, deed.__file__, str(where / "home"), str(words), *deeds[:count]]
-        done = strace_log.run(log, command, "-e", f"trace={strace_log.CHANGING}")
+        done = strace_log.run(log, command, "-e", f"trace={strace_log.CHANGING}",
+                              MODELRY_SQLITE=sqlite)  # fmt: skip
         assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
         outcomes.append(_told(where))
     found = list(states(replay, strace_log.read(log), SEED))
     assert replay.said == " ".join(deeds)
     assert len({state.cut for state in found}) > 20, "too little was recorded"
-    chosen = found[:: -(-len(found) // STATES)] + found[-1:]
+    chosen = found[:: -(-len(found) // most)] + found[-1:]
     for state in chosen:
         with tempfile.TemporaryDirectory(dir=memory) as folder:
             _check(Path(folder), state, outcomes)

@@ -17,7 +17,8 @@ from modelry.core.errors import Corrupt, Invalid, RegistryError, Unavailable
 from modelry.core.names import parse_ref
 from modelry.core.ports import Unit
 from modelry.stores.sql import SqliteStore, sqlite
-from modelry.stores.sql.sqlite import journal, open_sqlite
+from modelry.stores.sql.driver import journal
+from modelry.stores.sql.sqlite import open_sqlite
 from modelry.testing.examples import keep, some_model, some_version
 
 

@@ -28,6 +28,7 @@ def serve(given: Mapping[str, str]) -> None:
     """Serve until told to stop; `given` are settings that outrank the environment."""
     os.environ.update({f"MODELRY_{name.upper()}": value for name, value in given.items()})
     settings = ServerSettings()
+    os.environ["MODELRY_SQLITE"] = settings.sqlite  # the store and the workers read it there
     configure(telemetry(settings))
     world = embedded(settings)
     secret = first_admin(world)

@@ -1,9 +1,9 @@
 """SQLite: one file, as durable as the disk allows.
 
 SQLite 3.7.0 to 3.51.2 has a bug (fixed in 3.51.3, 3.50.7 and 3.44.6) by which
-concurrent writers can corrupt a database in WAL mode. So the linked version
-decides: a fixed one writes ahead, any other keeps a rollback journal. With
-synchronous=EXTRA neither loses what was acknowledged when the power fails.
+concurrent writers can corrupt a database in WAL mode. So the version in use
+(see `driver`) decides: a fixed one writes ahead, any other keeps a rollback
+journal. With synchronous=EXTRA neither loses what was acknowledged when the power fails.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects import sqlite as dialect
@@ -29,6 +29,7 @@ from modelry.core.names import Ref, Selector
 from modelry.core.ports import Unit, View
 from modelry.core.strict_json import Json
 from modelry.stores.sql import rows
+from modelry.stores.sql.driver import driver, journal
 from modelry.stores.sql.kept import KEPT, kept_body
 from modelry.stores.sql.queue import Queue
 from modelry.stores.sql.revision import REVISIONS, make_tables, refuse_other, stamped
@@ -67,14 +68,6 @@ def path_of(uri: str) -> Path:
     return Path(uri.removeprefix("sqlite:///")).expanduser()
 
 
-def journal(version: tuple[int, ...]) -> str:
-    """Answer the journal mode for a version of SQLite."""
-    fixed = (
-        version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
-    )
-    return "WAL" if fixed else "DELETE"
-
-
 class SqliteFile:
     """The connections to a SQLite file; safe among threads and processes."""
 
@@ -95,6 +88,7 @@ class SqliteFile:
         engine = create_engine(
             f"sqlite:///{self._path}",
             isolation_level="AUTOCOMMIT",
+            module=driver(),
             connect_args={"timeout": PATIENCE, "check_same_thread": False},
         )
         event.listen(engine, "connect", _configure)
@@ -130,11 +124,11 @@ class SqliteFile:
             self._after_fork()
         with self._engine.connect() as connection:
             connection.begin()  # so that SQLAlchemy and Alembic leave the end to us
-            driver = driver_of(connection)
-            driver.execute(begin)
+            bare = driver_of(connection)
+            bare.execute(begin)
             try:
                 yield connection
-                driver.execute("COMMIT")
+                bare.execute("COMMIT")
             except BaseException:
                 _roll_back(connection)
                 raise
@@ -157,6 +151,17 @@ class SqliteFile:
         """See `Store.close`."""
         _give_back(self._engine, self._bare, self._process)
         self._local, self._watcher = threading.local(), None
+        if driver() is not sqlite3 and self._process == os.getpid():
+            self._leave()
+
+    def _leave(self) -> None:
+        """Leave the file as Python's own SQLite keeps it, where nobody else is at work.
+
+        Who may only read cannot open one that is to be written ahead.
+        """
+        uri = f"{self._path.absolute().as_uri()}?mode=rw"
+        with suppress(driver().Error), closing(driver().connect(uri, uri=True, timeout=0)) as last:
+            last.execute(f"PRAGMA journal_mode = {journal(sqlite3.sqlite_version_info)}")
 
 
 class SqliteStore(SqliteFile):
@@ -223,7 +228,7 @@ class SqliteStore(SqliteFile):
         return connection
 
     def _reader(self, patience: float = PATIENCE) -> sqlite3.Connection:
-        connection = sqlite3.connect(
+        connection: sqlite3.Connection = driver().connect(
             self._path, timeout=patience, isolation_level=None, check_same_thread=False
         )
         connection.execute("PRAGMA query_only = ON")
@@ -242,7 +247,7 @@ class SqliteStore(SqliteFile):
             while True:
                 try:
                     return self._mark()
-                except sqlite3.OperationalError as error:  # a writer is about to commit
+                except driver().OperationalError as error:  # a writer is about to commit
                     if not is_busy(error) or time.monotonic() > end:
                         raise
                 time.sleep(_GLANCE)
@@ -253,7 +258,7 @@ class SqliteStore(SqliteFile):
             return None
         try:
             return self._mark()
-        except sqlite3.Error:
+        except driver().Error:
             return None  # whoever asks `generation` then waits, or learns what is wrong
         finally:
             self._watching.release()
@@ -328,7 +333,7 @@ class SqliteStore(SqliteFile):
                 copy.close()
 
     def _copy_to(self, path: Path) -> None:
-        target = sqlite3.connect(path, isolation_level=None)
+        target = driver().connect(path, isolation_level=None)
         try:
             with self._engine.connect() as connection:
                 driver_of(connection).backup(target)
@@ -364,9 +369,11 @@ def _make_folder(folder: Path) -> None:
 
 def _configure(connection: sqlite3.Connection, record: object) -> None:
     del record
-    wanted = journal(sqlite3.sqlite_version_info)
+    wanted = journal(driver().sqlite_version_info)
     if connection.execute("PRAGMA journal_mode").fetchone()[0].upper() != wanted:
         _switch(connection, wanted)
+    if wanted == "DELETE":
+        connection.execute("PRAGMA wal_autocheckpoint = 0")  # beside a fixed one, which does it
     connection.execute("PRAGMA synchronous = EXTRA")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
@@ -377,9 +384,9 @@ def _switch(connection: sqlite3.Connection, mode: str) -> None:
     connection.execute("PRAGMA busy_timeout = 0")
     try:
         connection.execute(f"PRAGMA journal_mode = {mode}")
-    except sqlite3.OperationalError as error:
+    except driver().OperationalError as error:
         if not error.sqlite_errorname.startswith(
-            ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_READONLY")
+            ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_READONLY", "SQLITE_IOERR_LOCK")
         ):
             raise
     finally:
@@ -388,9 +395,7 @@ def _switch(connection: sqlite3.Connection, mode: str) -> None:
 
 def driver_of(connection: Connection) -> sqlite3.Connection:
     """Answer the bare connection, which runs a plain statement at a tenth of the price."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - for the type checker
-    return driver
+    return cast("sqlite3.Connection", connection.connection.driver_connection)
 
 
 class _Spoilt(Exception):
@@ -403,23 +408,23 @@ class _Spoilt(Exception):
 
 def _change_beside(connection: Connection, change: Change[Unit]) -> None:
     """Make a change among others: where it raises before it wrote, they go on."""
-    driver = driver_of(connection)
-    written = driver.total_changes
+    bare = driver_of(connection)
+    written = bare.total_changes
     try:
         change.make(SqlUnit(connection))
     except Exception as error:
-        if driver.total_changes != written or not driver.in_transaction:
+        if bare.total_changes != written or not bare.in_transaction:
             raise _Spoilt(error) from error
         change.error = error
 
 
 def _roll_back(connection: Connection) -> None:
     """End what is left of a transaction; SQLite may have ended it by itself."""
-    driver = driver_of(connection)
+    bare = driver_of(connection)
     try:
-        if driver.in_transaction:
-            driver.execute("ROLLBACK")
-    except sqlite3.Error:
+        if bare.in_transaction:
+            bare.execute("ROLLBACK")
+    except driver().Error:
         connection.invalidate()
 
 

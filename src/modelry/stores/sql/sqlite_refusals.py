@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from modelry.core.errors import Corrupt, RegistryError, Unavailable
+from modelry.stores.sql.driver import driver
 
 
 @contextmanager
@@ -21,7 +22,7 @@ def translated(path: Path) -> Iterator[None]:
         raise
     except TimeoutError as error:
         raise _busy(path) from error
-    except (DBAPIError, sqlite3.Error) as error:
+    except (DBAPIError, driver().Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise _refusal(path, cause) from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
@@ -19,6 +18,7 @@ from modelry.core.query import words
 from modelry.core.sealing import document
 from modelry.core.strict_json import Json, dumps
 from modelry.stores.sql import rows
+from modelry.stores.sql.driver import driver
 from modelry.stores.sql.statement import Statement, insert_into
 from modelry.stores.sql.tables import (
     MAX_WORD,
@@ -283,7 +283,7 @@ class SqlUnit(SqlView):
         """Add a row and answer its number. Raises `Conflict`, saying what is `taken`."""
         try:
             return int(self._driver.run(insert_into(table, tuple(row)), row).lastrowid or 0)
-        except sqlite3.IntegrityError as error:
+        except driver().IntegrityError as error:
             raise Conflict(taken) from error
 
     def _many(self, table: Table, given: Iterable[Mapping[str, object]]) -> None:
