@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
@@ -30,11 +31,13 @@ OLD = journal(sqlite3.sqlite_version_info)
 class Other:
     """A process that has a store open."""
 
-    def __init__(self, path: Path, choice: str) -> None:
+    def __init__(self, path: Path, choice: str, *, poor: bool = False) -> None:
         self._process = subprocess.Popen(
             [sys.executable, __file__, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             text=True, env={**os.environ, "MODELRY_SQLITE": choice},
         )  # fmt: skip
+        if poor:
+            self.ask("drop")
         assert self.ask("open") == "done"
 
     def ask(self, do: str, word: str = "") -> str | None:
@@ -139,6 +142,34 @@ def _journal(path: Path) -> str:
         return str(connection.execute("PRAGMA journal_mode").fetchone()[0]).upper()
 
 
+@needs_newer
+def test_who_may_only_read_can_look_beside_one_that_writes_ahead() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "registry.db"
+        with others(path, "newest") as (new,):
+            new.ask("write", "a")
+            for file in Path(folder).iterdir():
+                file.chmod(0o444)
+            path.parent.chmod(0o555)
+            try:
+                old = Other(path, "standard", poor=True)
+                assert old.ask("read", "a") == "a"
+                old.end()
+            finally:
+                path.parent.chmod(0o755)
+
+
+def _drop(path: Path) -> None:
+    """Give up the right to write, once everything is loaded that may not be readable then."""
+    from modelry.stores.sql import SqliteStore
+
+    SqliteStore(path).close()
+    if os.getuid() == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+
+
 def _write(word: str, unit: Unit) -> None:
     unit.add_environment(word * 64, word)
 
@@ -153,6 +184,8 @@ def _serve(path: Path) -> None:
         said: object = "done"
         if do == "open":
             store = stack.enter_context(closing(SqliteStore(path)))
+        elif do == "drop":
+            _drop(path)
         elif do == "write":
             store.change(partial(_write, word))
         elif do == "mark":
