@@ -66,6 +66,7 @@ def _fill_model(unit: Unit, at: int, aucs: list[float]) -> None:
                 "sealed": sha256_of(document(version)), "tags": dict(version.tags),
                 "description": version.description}  # fmt: skip
         head = _append(unit, _event(head, chain, EventKind.REGISTERED, number, body))
+        unit.stamp(model, {number}, head.at)
     model = replace(model, last_number=len(aucs))
     seq = (head.seq if head else 0) + 1
     promotion = {"from": "none", "to": "production", "comment": "",

@@ -104,6 +104,8 @@ EDITS = {
                         "m:2", "does not stand as its events say"),
     "an edited tag": ("UPDATE versions SET tags='{}' WHERE number=1 AND model_id=1",
                       "m:1", "does not stand as its events say"),
+    "an edited change": ("UPDATE versions SET changed=changed + 1 WHERE number=2 AND model_id=1",
+                         "m:2", "did not change when its events say"),
     "an undeleted version": ("UPDATE versions SET deleted=NULL WHERE number=3 AND model_id=1",
                              "m:3", "does not stand as its events say"),
     "a moved pointer": ("UPDATE pointers SET number=2 WHERE name='production'",
@@ -148,7 +150,7 @@ def test_row_70_versions_and_models_without_a_record_are_found(lived: Registry, 
         home,
         "INSERT INTO versions SELECT 99, model_id, 9, 'x', 'x', stage, 0, digest, author, created, "
         "size, format, framework, run_id, base, tags, description, "
-        "replace(document,'\"number\":2','\"number\":9'), NULL, NULL, 'u9' FROM versions WHERE number=2",
+        "replace(document,'\"number\":2','\"number\":9'), NULL, NULL, 'u9', created FROM versions WHERE number=2",
         "INSERT INTO models SELECT 99, project, 'stray', 'stray', '', '{}', 0, 'eve', 1, 1, NULL, 'u99' "
         "FROM models WHERE name='m'",
     )

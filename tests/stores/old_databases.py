@@ -50,6 +50,8 @@ def fill(registry: Registry, folder: Path) -> None:
                 registry.promote(f"{model}:{number}", "production")
             registry.rollback(model)
             registry.alias(model, "champion", "2")
+            registry.describe(f"{model}:4", "words that came later")
+            registry.tag(f"{model}:3", {"n": "three"})
             registry.delete(f"{model}:5")
     registry.purge("fraud:5")
 

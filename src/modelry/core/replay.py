@@ -6,14 +6,15 @@ what the history says cannot come apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
-from modelry.core.events import Event, EventKind, Problem, relabels
+from modelry.core.events import Event, EventKind, Problem, relabels, touched
 from modelry.core.model import Model, Move, Pointer, Version
 from modelry.core.ports import Fold, View
 from modelry.core.sealing import document, sha256_of
+from modelry.core.selection import CHANGES_OF_VERSION
 
 _ROW = tuple[str, Literal["stage", "alias"], "int | None", int, "int | None"]
 
@@ -34,6 +35,8 @@ def apply(ledger: Fold, model: Model, event: Event) -> Model:
         ledger.bury(model, number, event.at)
     for number in cast("list[int]", event.body.get("emptied", [])):
         ledger.purge(model, number, event.at)
+    if event.kind in CHANGES_OF_VERSION:
+        ledger.stamp(model, touched(event), event.at)
     model = _about_version(ledger, model, event) if event.number else _about_model(model, event)
     model = replace(model, updated=event.at)
     ledger.update_model(model)
@@ -104,6 +107,7 @@ class Replica:
         self.versions: dict[int, Version] = {}
         self.pointers: dict[str, Pointer] = {}
         self.moves: dict[tuple[str, int], Move] = {}
+        self.changes: dict[int, int] = {}
 
     def update_model(self, model: Model) -> None:
         """Keep the changed model."""
@@ -131,6 +135,11 @@ class Replica:
         del model
         self._change(number, purged=at)
 
+    def stamp(self, model: Model, numbers: Collection[int], at: int) -> None:
+        """Keep when versions changed."""
+        del model
+        self.changes.update(dict.fromkeys(numbers, at))
+
     def point(self, model: Model, pointer: Pointer) -> None:
         """Move a pointer."""
         del model
@@ -154,6 +163,7 @@ class Replica:
 def compare(view: View, model: Model, events: Iterator[Event]) -> Iterator[Problem]:
     """Find where the stored state of `model` is not what its events tell."""
     stored = {version.number: version for version in view.every_version(model)}
+    changes = view.changes(model)
     replica = Replica(model)
     for event in events:
         yield from _replay(replica, stored, event)
@@ -162,6 +172,8 @@ def compare(view: View, model: Model, events: Iterator[Event]) -> Iterator[Probl
     for number, told in sorted(replica.versions.items()):
         if number in stored and replace(stored[number], aliases=()) != told:
             yield Problem(told.ref, "does not stand as its events say")
+        elif number in stored and changes.get(number) != replica.changes.get(number):
+            yield Problem(told.ref, "did not change when its events say")
     told_pointers = tuple(replica.pointers[name] for name in sorted(replica.pointers))
     for pointer in set(told_pointers) ^ set(view.pointers(model)):
         yield Problem(f"{model.full_name}@{pointer.name}", "does not point where its events say")

@@ -77,18 +77,26 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundModel:
-    """A model that was selected, and when it last changed itself (microseconds)."""
+class Outline:
+    """What lists show of a version: not its files, nor what was measured."""
 
-    model: Model
-    changed: int
+    id: int
+    number: int
+    stage: str
+    aliases: tuple[str, ...]
+    tags: Mapping[str, str]
+    description: str
+    source: str
+    run_id: str | None
+    author: str
+    created: int
 
 
 @dataclass(frozen=True, slots=True)
 class FoundVersion:
     """A version that was selected, the title of its model, and when it last changed itself."""
 
-    version: Version
+    version: Outline
     title: str
     changed: int
 
@@ -101,8 +109,16 @@ class Front:
     """
 
     changed: int
-    latest: tuple[tuple[Version, int], ...]
+    latest: tuple[tuple[Outline, int], ...]
     aliases: tuple[Pointer, ...]
+
+
+def outline_of(version: Version) -> Outline:
+    """Answer what lists show of a version."""
+    return Outline(
+        version.id, version.number, version.stage, version.aliases, version.tags,
+        version.description, version.source, version.run_id, version.author, version.created,
+    )  # fmt: skip
 
 
 def title_of(model: Model) -> str:

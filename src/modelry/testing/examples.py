@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from modelry.core.events import Event, EventKind, follow, model_chain
+from modelry.core.events import Event, EventKind, follow, model_chain, touched
 from modelry.core.model import File, Model, Version
 from modelry.core.names import Ref
 from modelry.core.ports import Unit
 from modelry.core.sealing import digest_of
+from modelry.core.selection import CHANGES_OF_VERSION
 from modelry.core.verbs.register import new_model
 
 
@@ -58,8 +59,10 @@ def keep(unit: Unit, model: Model, *versions: Version) -> Model:
 
 
 def happen(unit: Unit, model: Model, kind: EventKind, number: int | None, now: int) -> Event:
-    """Append an event that changes nothing else."""
+    """Append an event that changes nothing else, but for the time of a change."""
     chain = model_chain(model.project, model.name)
     event = follow(unit.head(chain), chain, kind, actor="ada", now=now, number=number, body={})
     unit.append(event)
+    if kind in CHANGES_OF_VERSION:
+        unit.stamp(model, touched(event), event.at)
     return event

@@ -10,7 +10,16 @@ import pytest
 from modelry.core.events import EventKind
 from modelry.core.lifecycle import DEFAULT_LIFECYCLE
 from modelry.core.ports import Store, Unit
-from modelry.core.selection import TITLE, FoundVersion, Match, Operand, Selection, Sort, name_for
+from modelry.core.selection import (
+    TITLE,
+    FoundVersion,
+    Match,
+    Operand,
+    Selection,
+    Sort,
+    holds,
+    name_for,
+)
 from modelry.testing.examples import happen, keep, some_model, some_version
 
 _TITLE = "Kredit & Größe"
@@ -33,7 +42,7 @@ class SelectionConformance:
         with store.read() as view:
             for match, wanted in MODELS:
                 found = view.select_models("default", Selection((match,), (Sort("name"),), 0, 9))
-                assert [each.model.tags.get(TITLE, each.model.name) for each in found] == wanted
+                assert [each.tags.get(TITLE, each.name) for each in found] == wanted
 
     @pytest.mark.parametrize("by", ["name", "number", "created", "changed"])
     def test_versions_are_sorted_and_paged(self, store: Store, by: str) -> None:
@@ -48,13 +57,29 @@ class SelectionConformance:
         assert keys == sorted(keys, reverse=True)
         assert len(whole) == 4
 
+    def test_a_page_of_the_latest_changes_is_what_sorting_all_of_them_tells(
+        self, store: Store
+    ) -> None:
+        store.change(_many)
+        with store.read() as view:
+            whole = view.select_versions("default", Selection((), _LATEST, 0, 5000))
+            keys = [(-each.changed, each.title, -each.version.number) for each in whole]
+            assert len(keys) == _MODELS * _OF_EACH - 1
+            assert keys == sorted(keys)
+            for matches in _CONDITIONS:
+                wanted = [each for each in whole if all(_meets(each, match) for match in matches)]
+                for skip, limit in ((0, 1), (0, 7), (90, 30), (0, 999), (700, 600)):
+                    chosen = Selection(matches, _LATEST, skip, limit, ("barred", "yes"))
+                    found = view.select_versions("default", chosen)
+                    assert found == wanted[skip : skip + limit], (matches, skip, limit)
+
     @pytest.mark.parametrize("by", ["name", "created", "changed"])
     def test_models_are_sorted_and_paged(self, store: Store, by: str) -> None:
         store.change(_some)
         with store.read() as view:
             whole = view.select_models("default", Selection((), (Sort(by),), 0, 9))  # type: ignore[arg-type]  # named above
             last = view.select_models("default", Selection((), (Sort(by),), 1, 9))  # type: ignore[arg-type]  # named above
-        assert [each.model.id for each in last] == [each.model.id for each in whole][1:]
+        assert [each.id for each in last] == [each.id for each in whole][1:]
         assert len(whole) == 2
 
     def test_what_has_a_tag_is_left_out_with_all_of_its_model(self, store: Store) -> None:
@@ -67,14 +92,15 @@ class SelectionConformance:
                 "default", Selection((), (Sort("name"),), 0, 9, ("kind", "a.b"))
             )
         assert {each.title for each in versions} == {_TITLE}
-        assert [each.model.name for each in models] == ["credit"]
+        assert [each.name for each in models] == ["credit"]
 
     def test_a_change_of_tags_is_no_change_of_the_thing_itself(self, store: Store) -> None:
         store.change(_some)
         with store.read() as view:
             model = view.model("default", "credit")
             assert model is not None
-            assert [view.changed(model, number) for number in (1, 2)] == [7000, 0]
+            assert [view.changed(model, number) for number in (1, 2, 9)] == [7000, 5000, 0]
+            assert view.changes(model) == {1: 7000, 2: 5000, 3: 1003}
             front = view.fronts([model])[0]
         assert front.changed == 7000
         assert [(each.number, at) for each, at in front.latest] == [(2, 5000)]
@@ -85,6 +111,39 @@ def _key(found: FoundVersion, by: str) -> Any:  # noqa: ANN401 - text or a numbe
     version = found.version
     return {"name": found.title, "number": version.number, "created": version.created,
             "changed": found.changed}[by]  # fmt: skip
+
+
+_MODELS, _OF_EACH = 21, 40
+_LATEST = (Sort("changed", descending=True), Sort("name"), Sort("number", descending=True))
+
+
+def _many(unit: Unit) -> None:
+    """Keep models whose versions changed in turn, some at the same moment, and one was deleted."""
+    for at in range(_MODELS):
+        model = some_model(f"m{at:02d}")
+        made = [
+            some_version(
+                model,
+                number,
+                created=number // 3 * 100 + at % 2,
+                run_id=f"r{number % 5}",
+                tags={"team": "risk" if number % 2 else "growth", "rare": str(number % 13 == at)},
+            )
+            for number in range(1, _OF_EACH + 1)
+        ]
+        kept = keep(unit, model, *made)
+        if at == 1:
+            unit.bury(kept, _OF_EACH, 5)
+        happen(unit, kept, EventKind.PROMOTED, at % 7 + 1, 5000 + at // 2)
+
+
+def _meets(found: FoundVersion, match: Match) -> bool:
+    version = found.version
+    of: dict[str, Operand | None] = {
+        "name": found.title, "number": version.number, "run_id": version.run_id,
+        "tag": version.tags.get(match.key),
+    }  # fmt: skip
+    return holds(match, of[match.subject])
 
 
 def _some(unit: Unit) -> None:
@@ -156,6 +215,20 @@ VERSIONS: list[tuple[Match, list[str]]] = [
     (_match("number", "<=", 0), []),
     (_match("number", "!=", 2), [f"{_TITLE}:1", "credit:1"]),
     (_match("number", "=", 2**62), []),
+]
+
+_CONDITIONS: list[tuple[Match, ...]] = [
+    (),
+    (_match("name", "like", "m0%"),),
+    (_match("name", "ilike", "M%5"),),
+    (_match("name", "=", "m03"),),
+    (_match("name", "like", "none%"),),
+    (_match("tag", "=", "risk", key="team"),),
+    (_match("tag", "=", "True", key="rare"),),
+    (_match("tag", "like", "%", key="team"), _match("number", "<", 9)),
+    (_match("tag", "!=", "risk", key="team"), _match("name", "!=", "m07")),
+    (_match("tag", "=", "x", key="absent"),),
+    (_match("run_id", "=", "r2"), _match("tag", "=", "risk", key="team")),
 ]
 
 MODELS: list[tuple[Match, list[str]]] = [

@@ -12,7 +12,7 @@ from modelry.core.model import Model, ModelSummary, Move, Pointer, Stamp, Versio
 from modelry.core.names import Ref
 from modelry.core.ports.tracking import TrackingLedger, TrackingView
 from modelry.core.query import Query
-from modelry.core.selection import FoundModel, FoundVersion, Front, Selection
+from modelry.core.selection import FoundVersion, Front, Selection
 from modelry.core.strict_json import Json
 
 T = TypeVar("T")
@@ -177,7 +177,7 @@ class View(Protocol):
         """
         ...
 
-    def select_models(self, project: str, selection: Selection) -> Sequence[FoundModel]:
+    def select_models(self, project: str, selection: Selection) -> Sequence[Model]:
         """Answer living models of a project that a selection names, in its order."""
         ...
 
@@ -190,7 +190,11 @@ class View(Protocol):
         ...
 
     def changed(self, model: Model, number: int) -> int:
-        """Answer when a version last changed itself (see `selection`), 0 where it never did."""
+        """Answer when a version last changed itself (see `selection`), 0 where there is none."""
+        ...
+
+    def changes(self, model: Model) -> Mapping[int, int]:
+        """Answer when each version of a model last changed itself, those that were deleted too."""
         ...
 
     def environment(self, digest: str) -> str | None:
@@ -243,6 +247,10 @@ class Fold(Protocol):
 
     def purge(self, model: Model, number: int, at: int) -> None:
         """Mark a version as without bytes; its blobs are no longer named by it."""
+        ...
+
+    def stamp(self, model: Model, numbers: Collection[int], at: int) -> None:
+        """Keep that these versions changed themselves at `at`; they began with their making."""
         ...
 
     def point(self, model: Model, pointer: Pointer) -> None:

@@ -10,7 +10,7 @@ from modelry.core.access import Action
 from modelry.core.lifecycle import Lifecycle
 from modelry.core.model import Model, Version
 from modelry.core.names import Ref
-from modelry.core.selection import FoundVersion, Front, Selection
+from modelry.core.selection import FoundVersion, Front, Outline, Selection
 from modelry.core.verbs.permit import permit
 from modelry.core.verbs.world import World, lifecycle_of, living_model, living_version
 
@@ -24,7 +24,7 @@ class Entry:
     front: Front
 
     @property
-    def latest(self) -> Sequence[tuple[Version, int]]:
+    def latest(self) -> Sequence[tuple[Outline, int]]:
         """The highest version of each stage, in the order of the stages, and when it changed."""
         order = {stage.name: at for at, stage in enumerate(self.lifecycle.stages)}
         return sorted(self.front.latest, key=lambda each: order.get(each[0].stage, len(order)))
@@ -61,7 +61,7 @@ def sheet(world: World, ref: Ref) -> Sheet:
     with world.store.read() as view:
         version = living_version(view, ref)
         model = living_model(view, ref)
-        changed = view.changed(model, version.number) or version.created
+        changed = view.changed(model, version.number)
         return Sheet(model, lifecycle_of(view, ref.project), version, changed)
 
 
@@ -70,7 +70,7 @@ def select_models(world: World, project: str, selection: Selection) -> Sequence[
     permit(world, Action.READ, project)
     with world.store.read() as view:
         lifecycle = lifecycle_of(view, project)
-        found = [each.model for each in view.select_models(project, selection)]
+        found = view.select_models(project, selection)
         fronts = view.fronts(found) if found else ()
         return [Entry(*each) for each in zip(found, repeat(lifecycle), fronts, strict=False)]
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from modelry.core.model import Model
 from modelry.core.selection import (
-    FoundModel,
     FoundVersion,
     Match,
     Operand,
@@ -20,7 +21,15 @@ from modelry.core.selection import (
 T = TypeVar("T")
 
 
-def select_models(found: Sequence[FoundModel], selection: Selection) -> Sequence[FoundModel]:
+@dataclass(frozen=True, slots=True)
+class FoundModel:
+    """A model that may be selected, and when it last changed itself (microseconds)."""
+
+    model: Model
+    changed: int
+
+
+def select_models(found: Sequence[FoundModel], selection: Selection) -> Sequence[Model]:
     """Answer the models that `selection` names."""
     kept = [
         each
@@ -28,7 +37,7 @@ def select_models(found: Sequence[FoundModel], selection: Selection) -> Sequence
         if all(holds(match, _of_model(each, match)) for match in selection.matches)
         and not _has(each.model.tags, selection)
     ]
-    return _page(kept, selection, _model_key)
+    return [each.model for each in _page(kept, selection, _model_key)]
 
 
 def select_versions(found: Sequence[FoundVersion], selection: Selection) -> Sequence[FoundVersion]:

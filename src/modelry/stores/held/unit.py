@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from modelry.core.errors import Conflict
@@ -66,6 +66,9 @@ class HeldUnit(HeldView):
     def purge(self, model: Model, number: int, at: int) -> None:
         """See `Fold.purge`."""
         self._change(model, number, purged=at)
+
+    def stamp(self, model: Model, numbers: Collection[int], at: int) -> None:
+        """See `Fold.stamp`: the events are held too, and are asked for it."""
 
     def point(self, model: Model, pointer: Pointer) -> None:
         """See `Fold.point`."""

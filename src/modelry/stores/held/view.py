@@ -24,15 +24,16 @@ from modelry.core.query import Query
 from modelry.core.selection import (
     CHANGES_OF_MODEL,
     CHANGES_OF_VERSION,
-    FoundModel,
     FoundVersion,
     Front,
+    Outline,
     Selection,
+    outline_of,
     title_of,
 )
 from modelry.core.strict_json import Json
 from modelry.stores.held.search import search
-from modelry.stores.held.selecting import select_models, select_versions
+from modelry.stores.held.selecting import FoundModel, select_models, select_versions
 from modelry.stores.held.state import State
 
 
@@ -299,22 +300,17 @@ class HeldView:
         ]
         return search(living, query, cursor, limit)
 
-    def select_models(self, project: str, selection: Selection) -> Sequence[FoundModel]:
+    def select_models(self, project: str, selection: Selection) -> Sequence[Model]:
         """See `View.select_models`."""
-        found = [
-            FoundModel(each, self._last(each, None)) for each in self._living_models({project})
-        ]
+        found = [FoundModel(each, self._last(each)) for each in self._living_models({project})]
         return select_models(found, selection)
 
     def select_versions(self, project: str, selection: Selection) -> Sequence[FoundVersion]:
         """See `View.select_versions`."""
         found = [
-            FoundVersion(
-                self._standing(model, each) or each,
-                title_of(model),
-                self.changed(model, each.number) or each.created,
-            )
+            FoundVersion(self._outline(model, each), title_of(model), changes[each.number])
             for model in self._living_models({project})
+            for changes in [self.changes(model)]
             for each in self._living(model)
         ]
         return select_versions(found, selection)
@@ -325,27 +321,33 @@ class HeldView:
 
     def _front(self, model: Model) -> Front:
         highest = {each.stage: each for each in self._living(model)}
+        changes = self.changes(model)
         latest = tuple(
-            (self._standing(model, each) or each, self.changed(model, each.number) or each.created)
-            for each in highest.values()
+            (self._outline(model, each), changes[each.number]) for each in highest.values()
         )
         aliases = tuple(each for each in self.pointers(model) if each.kind == "alias")
-        return Front(self._last(model, None), latest, aliases)
+        return Front(self._last(model), latest, aliases)
+
+    def _outline(self, model: Model, version: Version) -> Outline:
+        return outline_of(self._standing(model, version) or version)
 
     def changed(self, model: Model, number: int) -> int:
         """See `View.changed`."""
-        return self._last(model, number)
+        return self.changes(model).get(number, 0)
 
-    def _last(self, model: Model, number: int | None) -> int:
-        """Answer when a version, or the model itself, last changed."""
+    def changes(self, model: Model) -> Mapping[int, int]:
+        """See `View.changes`."""
+        found = {each.number: each.created for each in self._all(model)}
+        for event in self.every_event(model_chain(model.project, model.name)):
+            if event.kind in CHANGES_OF_VERSION:
+                found.update(dict.fromkeys(touched(event) & found.keys(), event.at))
+        return found
+
+    def _last(self, model: Model) -> int:
+        """Answer when the model itself last changed."""
         chain = model_chain(model.project, model.name)
-        kinds = CHANGES_OF_MODEL if number is None else CHANGES_OF_VERSION
-        found = [
-            each.at
-            for each in self.every_event(chain)
-            if each.kind in kinds and (number is None or number in touched(each))
-        ]
-        return found[-1] if found else (model.created if number is None else 0)
+        found = [each.at for each in self.every_event(chain) if each.kind in CHANGES_OF_MODEL]
+        return found[-1] if found else model.created
 
     def environment(self, digest: str) -> str | None:
         """See `View.environment`."""

@@ -11,6 +11,7 @@ from modelry.core.errors import Corrupt
 from modelry.core.events import Event, EventKind, Head
 from modelry.core.model import Model, Move, Pointer, Version
 from modelry.core.sealing import open_document
+from modelry.core.selection import Outline
 from modelry.stores.sql.tables import events, heads, models, moves, pointers, versions
 
 # Rows come as plain tuples, from SQLAlchemy and from a bare cursor alike.
@@ -39,6 +40,19 @@ VERSION_COLUMNS: tuple[ColumnElement[Any], ...] = (
     versions.c.deleted,
     versions.c.purged,
 )
+
+OUTLINE_COLUMNS: tuple[ColumnElement[Any], ...] = (
+    versions.c.id,
+    versions.c.number,
+    versions.c.stage,
+    _aliases,
+    versions.c.tags,
+    versions.c.description,
+    versions.c.run_id,
+    versions.c.author,
+    versions.c.created,
+)
+"""What `outline` reads; the source of the version, which is in its document, comes last."""
 
 MODEL_COLUMNS: tuple[ColumnElement[Any], ...] = (
     models.c.id,
@@ -72,6 +86,14 @@ def version(row: Row) -> Version:
         deleted=deleted,
         purged=purged,
     )
+
+
+def outline(row: Row) -> Outline:
+    """Make an outline of a row of `OUTLINE_COLUMNS` and the source."""
+    key, number, stage, aliases, tags, description, run_id, author, created, source = row
+    names = tuple(sorted(aliases.split(","))) if aliases else ()
+    words = json.loads(tags)
+    return Outline(key, number, stage, names, words, description, source, run_id, author, created)
 
 
 def model(row: Row) -> Model:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -92,6 +92,7 @@ class SqlUnit(SqlView):
         super().__init__(connection)
         self._texts: dict[int, tuple[str, str]] = {}
         self._heads: dict[str, Head] = {}
+        self._made: dict[tuple[int, int], int] = {}
 
     def head(self, chain: str) -> Head | None:
         """See `View.head`; nobody else moves it before the end."""
@@ -140,6 +141,7 @@ class SqlUnit(SqlView):
         """See `Ledger.add_version`."""
         taken = f"{model.full_name} has a version {version.number} or {version.version!r} already"
         added = replace(version, id=self._insert(versions, _version_row(model, version), taken))
+        self._made[model.id, version.number] = version.created
         self._many(metrics, (
             {"version_id": added.id, "name": name, "value": float(value)}
             for name, value in version.metrics.items()))  # fmt: skip
@@ -198,6 +200,14 @@ class SqlUnit(SqlView):
         self._connection.execute(delete(holdings).where(holdings.c.version_id == select(
             versions.c.id).where(versions.c.model_id == model.id, versions.c.number == number
         ).scalar_subquery()))  # fmt: skip
+
+    def stamp(self, model: Model, numbers: Collection[int], at: int) -> None:
+        """See `Fold.stamp`; what this change made at that moment says so already."""
+        new = [number for number in sorted(numbers) if self._made.get((model.id, number)) != at]
+        rows = [{"key": model.id, "key_number": number, "changed": at} for number in new]
+        self._driver.run_each(_update_version(("changed",)), rows)
+        for number in new:
+            self._made.pop((model.id, number), None)
 
     def point(self, model: Model, pointer: Pointer) -> None:
         """See `Fold.point`."""
@@ -364,4 +374,5 @@ def _version_row(model: Model, version: Version) -> dict[str, object]:
         "deleted": version.deleted,
         "purged": version.purged,
         "uid": version.uid,
+        "changed": version.created,
     }

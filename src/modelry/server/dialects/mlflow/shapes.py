@@ -7,7 +7,7 @@ from typing import Any
 
 from modelry.core.lifecycle import Lifecycle, Stage
 from modelry.core.model import Version
-from modelry.core.selection import title_of
+from modelry.core.selection import Outline, outline_of, title_of
 from modelry.core.verbs.catalogue import Entry, Sheet
 from modelry.server.dialects.mlflow import stages
 from modelry.server.dialects.mlflow.names import MODEL_ID, OWN, RUN_LINK
@@ -35,16 +35,20 @@ def model_shape(entry: Entry) -> Shape:
 
 def sheet_shape(sheet: Sheet) -> Shape:
     """Answer a version that was looked up beside its model."""
-    return version_shape(sheet.lifecycle, title_of(sheet.model), sheet.version, sheet.changed)
+    return version_shape(
+        sheet.lifecycle, title_of(sheet.model), outline_of(sheet.version), sheet.changed
+    )
 
 
 def new_shape(title: str, version: Version) -> Shape:
     """Answer a version that was just made: it is where its project begins."""
-    return version_shape(Lifecycle((Stage(version.stage),)), title, version, version.created)
+    return version_shape(
+        Lifecycle((Stage(version.stage),)), title, outline_of(version), version.created
+    )
 
 
 def version_shape(
-    lifecycle: Lifecycle, title: str, version: Version, changed: int, *, listed: bool = False
+    lifecycle: Lifecycle, title: str, version: Outline, changed: int, *, listed: bool = False
 ) -> Shape:
     """Answer a version; one that is `listed` in its model says no aliases, which stand there."""
     shape: Shape = {

@@ -195,7 +195,7 @@ def _selected(service: Service, asked: Asked, found: re.Match[str]) -> str:
     if stage is None:
         return f"{name}@{part}"
     latest = [each for each, _ in service.entry(name).latest if each.stage == stage]
-    return latest[0].ref if latest else f"{name}@{part}"
+    return f"{name}:{latest[0].number}" if latest else f"{name}@{part}"
 
 
 def _of_http(service: Service, asked: Asked, wish: Wish) -> _Held:
