@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     ColumnElement,
     Select,
+    Text,
     and_,
     bindparam,
     case,
@@ -21,7 +23,11 @@ from sqlalchemy import (
 
 from modelry.core.selection import TITLE, Operand, Selection, Sort, name_for
 from modelry.core.strict_json import dumps
+from modelry.stores.sql.statement import Statement
 from modelry.stores.sql.tables import START, attributes, models, versions
+
+LISTED = frozenset({"in", "not in"})
+"""Comparisons with several values, of which each number is another text of a statement."""
 
 Shape = tuple[tuple[tuple[str, str, bool], ...], tuple[Sort, ...], bool]
 """What makes two selections one statement: subjects, comparisons, empty values, orders."""
@@ -43,7 +49,7 @@ def given_for(project: str, selection: Selection) -> dict[str, object]:
     for at, match in enumerate(selection.matches):
         values: Sequence[Operand] = match.values
         given[f"key{at}"] = match.key
-        if match.comparison in {"in", "not in"}:
+        if match.comparison in LISTED:
             given[f"value{at}"] = list(values)
         else:
             given[f"value{at}"] = values[0]
@@ -51,7 +57,8 @@ def given_for(project: str, selection: Selection) -> dict[str, object]:
             given[f"plain{at}"] = str(values[0]).replace("\\", "\\\\")
             given[f"start{at}"] = str(values[0])[:START]
         if match.subject == "name":
-            given[f"names{at}"] = [name_for(str(value)).lower() for value in values]
+            names = [name_for(str(value)).lower() for value in values]
+            given[f"names{at}"] = names if match.comparison in LISTED else names[0]
     if selection.without is not None:
         given["barred_key"], given["barred"] = selection.without
         given["barred_start"] = selection.without[1][:START]
@@ -72,6 +79,13 @@ class Tongue:
             return case((exact, func.json_extract(column, path)))
         return func.json_extract_path_text(cast(column, JSON), key).collate("C")
 
+    def given(self, name: str) -> Select[Any]:
+        """Answer the numbers of a parameter that is a list in JSON, however many they are."""
+        if self._sqlite:
+            return select(func.json_each(bindparam(name)).table_valued("value").c.value)
+        items = func.json_array_elements_text(cast(cast(bindparam(name), Text), JSON))
+        return select(cast(items.column_valued(), BigInteger))
+
     def source(self) -> ColumnElement[Any]:
         """Answer where a version came from, which is in its document."""
         if self._sqlite:
@@ -91,7 +105,7 @@ class Tongue:
 
     def holds(self, column: ColumnElement[Any], at: int, comparison: str) -> ColumnElement[bool]:
         """Answer what must hold of a column for the match `at` to be true of it."""
-        value: Any = bindparam(f"value{at}", expanding=comparison in {"in", "not in"})
+        value: Any = bindparam(f"value{at}", expanding=comparison in LISTED)
         operators: dict[str, Callable[[], ColumnElement[bool]]] = {
             "=": lambda: column == value,
             "!=": lambda: column != value,
@@ -121,6 +135,11 @@ class Tongue:
 _GLOB = str.maketrans({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"})
 
 
+def ready(query: Select[Any], shape: Shape) -> Select[Any] | Statement:
+    """Answer what is run of a query: a statement, where it has one value at each place."""
+    return query if any(match[1] in LISTED for match in shape[0]) else Statement(query)
+
+
 def order(sorts: Sequence[Sort], by: Mapping[str, ColumnElement[Any]]) -> list[ColumnElement[Any]]:
     """Answer what to sort by."""
     return [by[each.by].desc() if each.descending else by[each.by].asc() for each in sorts]
@@ -136,7 +155,9 @@ def _named(tongue: Tongue, at: int, comparison: str) -> ColumnElement[bool]:
     exact = tongue.holds(tongue.title(), at, comparison)
     if not is_exact("name", comparison):
         return exact
-    return and_(models.c.name_key.in_(bindparam(f"names{at}", expanding=True)), exact)
+    if comparison == "in":
+        return and_(models.c.name_key.in_(bindparam(f"names{at}", expanding=True)), exact)
+    return and_(models.c.name_key == bindparam(f"names{at}"), exact)
 
 
 def model_holds(

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, func, literal_column, select
 
 from modelry.core.selection import Selection, Sort
+from modelry.core.strict_json import dumps
 from modelry.stores.sql.look import Look
 from modelry.stores.sql.matching import (
     Shape,
@@ -23,10 +24,12 @@ from modelry.stores.sql.matching import (
     given_for,
     is_exact,
     model_holds,
+    ready,
     shape_of,
     tagged,
     version_holds,
 )
+from modelry.stores.sql.statement import Statement
 from modelry.stores.sql.tables import models, versions
 
 _NEWEST = (Sort("changed", descending=True), Sort("name"), Sort("number", descending=True))
@@ -57,7 +60,7 @@ class NewestLook(Look):
         found: list[Place] = []
         at, some = 0, _FIRST
         while at < len(waiting) and _may_come(waiting[at], found, most):
-            given["ids"] = [row[0] for row in waiting[at : at + some]]
+            given["ids"] = dumps([row[0] for row in waiting[at : at + some]])
             given["floor"] = -found[-1][0] if len(found) == most else 0
             more = self._rows(_versions_query(dialect, shape), **given)
             found += [(-changed, title, -number, key) for key, changed, title, number in more]
@@ -86,13 +89,13 @@ def _may_come(model: Sequence[Any], found: list[Place], most: int) -> bool:
 
 
 @cache
-def _count_query(at: int, comparison: str, dialect: str) -> Select[Any]:
+def _count_query(at: int, comparison: str, dialect: str) -> Statement:
     few = tagged(Tongue(dialect), at, comparison).limit(_FEW).subquery()
-    return select(func.count()).select_from(few)
+    return Statement(select(func.count()).select_from(few))
 
 
 @cache
-def _models_query(dialect: str, shape: Shape) -> Select[Any]:
+def _models_query(dialect: str, shape: Shape) -> Select[Any] | Statement:
     """Ask for id, latest change and title of the models whose versions are wanted."""
     tongue = Tongue(dialect)
     matches, _, barring = shape
@@ -104,15 +107,16 @@ def _models_query(dialect: str, shape: Shape) -> Select[Any]:
     latest = select(func.max(versions.c.changed)).where(versions.c.model_id == models.c.id)
     columns = (latest.scalar_subquery().label("latest"), tongue.title().label("title"))
     named = select(models.c.id, *columns).where(*wanted).subquery()
-    return (
+    query = (
         select(named)
         .where(named.c.latest.is_not(None))
         .order_by(literal_column("latest").desc(), literal_column("title"))
     )
+    return ready(query, shape)
 
 
 @cache
-def _versions_query(dialect: str, shape: Shape) -> Select[Any]:
+def _versions_query(dialect: str, shape: Shape) -> Select[Any] | Statement:
     """Ask some models for their latest versions that match, as many as a page needs of each."""
     tongue = Tongue(dialect)
     wanted = [version_holds(tongue, at, *match, apiece=True) for at, match in enumerate(shape[0])
@@ -126,10 +130,11 @@ def _versions_query(dialect: str, shape: Shape) -> Select[Any]:
         .correlate(models)
     )
     each = versions.alias()
-    return (
+    query = (
         select(each.c.id, each.c.changed, tongue.title().label("title"), each.c.number)
         .select_from(models.join(each, each.c.id.in_(latest)))
-        .where(models.c.id.in_(bindparam("ids", expanding=True)))
+        .where(models.c.id.in_(tongue.given("ids")))
         .order_by(each.c.changed.desc(), literal_column("title"), each.c.number.desc())
         .limit(bindparam("most"))
     )
+    return ready(query, shape)

@@ -14,11 +14,13 @@ from sqlalchemy import (
     bindparam,
     func,
     literal,
+    or_,
     select,
 )
 
 from modelry.core.model import Model, Pointer
 from modelry.core.selection import CHANGES_OF_MODEL, FoundVersion, Front, Outline, Selection
+from modelry.core.strict_json import dumps
 from modelry.stores.sql import rows
 from modelry.stores.sql.apart import apart
 from modelry.stores.sql.matching import (
@@ -29,6 +31,7 @@ from modelry.stores.sql.matching import (
     is_exact,
     model_holds,
     order,
+    ready,
     shape_of,
     version_holds,
 )
@@ -36,7 +39,6 @@ from modelry.stores.sql.newest import NewestLook
 from modelry.stores.sql.statement import Statement
 from modelry.stores.sql.tables import events, models, pointers, versions
 
-_BATCH = 500
 _OF_MODEL = sorted(map(str, CHANGES_OF_MODEL))
 _CHAIN: ColumnElement[str] = models.c.project + literal("/") + models.c.name_key
 
@@ -44,7 +46,7 @@ _CHAIN: ColumnElement[str] = models.c.project + literal("/") + models.c.name_key
 def _last_of_model(chain: Any) -> ScalarSelect[Any]:  # noqa: ANN401 - a column or a value
     return (
         select(events.c.at)
-        .where(events.c.chain == chain, events.c.kind.in_(_OF_MODEL))
+        .where(events.c.chain == chain, or_(*[events.c.kind == kind for kind in _OF_MODEL]))
         .order_by(events.c.seq.desc())
         .limit(1)
         .correlate(models)
@@ -92,9 +94,8 @@ class SelectionLook(NewestLook):
             which = [row[0] for row in self._rows(query, **given_for(project, selection))]
         found: dict[int, FoundVersion] = {}
         reading = _reading_query(self._connection.dialect.name)
-        for start in range(0, len(which), _BATCH):
-            for row in self._rows(reading, ids=which[start : start + _BATCH]):
-                found[row[0]] = FoundVersion(rows.outline(row[:-2]), row[-2], row[-1])
+        for row in self._rows(reading, ids=dumps(which)):
+            found[row[0]] = FoundVersion(rows.outline(row[:-2]), row[-2], row[-1])
         return [found[each] for each in which]
 
     def fronts(self, some: Sequence[Model]) -> Sequence[Front]:
@@ -123,7 +124,7 @@ class SelectionLook(NewestLook):
 
 
 @cache
-def _models_query(dialect: str, shape: Shape) -> Select[Any]:
+def _models_query(dialect: str, shape: Shape) -> Select[Any] | Statement:
     tongue = Tongue(dialect)
     matches, sorts, barring = shape
     wanted = [models.c.project == bindparam("project"), models.c.deleted.is_(None)]
@@ -132,17 +133,18 @@ def _models_query(dialect: str, shape: Shape) -> Select[Any]:
         tag = func.coalesce(tongue.member(models.c.tags, bindparam("barred_key")), "")
         wanted.append(tag != bindparam("barred"))
     by = {"name": tongue.title(), "created": models.c.created, "changed": _MODEL_CHANGED}
-    return (
+    query = (
         select(*rows.MODEL_COLUMNS)
         .where(*wanted)
         .order_by(*order(sorts, by))
         .limit(bindparam("limit"))
         .offset(bindparam("skip"))
     )
+    return ready(query, shape)
 
 
 @cache
-def _versions_query(dialect: str, shape: Shape) -> Select[Any]:
+def _versions_query(dialect: str, shape: Shape) -> Select[Any] | Statement:
     tongue = Tongue(dialect)
     matches, sorts, barring = shape
     named = any(is_exact(subject, comparison) for subject, comparison, _ in matches)
@@ -155,7 +157,7 @@ def _versions_query(dialect: str, shape: Shape) -> Select[Any]:
         wanted.append(versions.c.model_id.not_in(barred()))
     by = {"name": tongue.title(), "number": versions.c.number,
           "created": versions.c.created, "changed": versions.c.changed}  # fmt: skip
-    return (
+    query = (
         select(versions.c.id)
         .select_from(versions.join(models, models.c.id == versions.c.model_id))
         .where(*wanted)
@@ -163,15 +165,16 @@ def _versions_query(dialect: str, shape: Shape) -> Select[Any]:
         .limit(bindparam("limit"))
         .offset(bindparam("skip"))
     )
+    return ready(query, shape)
 
 
 @cache
-def _reading_query(dialect: str) -> Select[Any]:
+def _reading_query(dialect: str) -> Statement:
     tongue = Tongue(dialect)
-    return (
+    return Statement(
         select(*rows.OUTLINE_COLUMNS, tongue.source(), tongue.title(), versions.c.changed)
         .select_from(versions.join(models, models.c.id == versions.c.model_id))
-        .where(versions.c.id.in_(bindparam("ids", expanding=True)))
+        .where(versions.c.id.in_(tongue.given("ids")))
     )
 
 

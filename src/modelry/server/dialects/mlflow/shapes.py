@@ -51,6 +51,7 @@ def version_shape(
     lifecycle: Lifecycle, title: str, version: Outline, changed: int, *, listed: bool = False
 ) -> Shape:
     """Answer a version; one that is `listed` in its model says no aliases, which stand there."""
+    tags = version.tags
     shape: Shape = {
         "name": title,
         "version": str(version.number),
@@ -62,10 +63,13 @@ def version_shape(
         "source": version.source,
         "run_id": version.run_id or "",
         "status": "READY",
-        "run_link": version.tags.get(RUN_LINK, ""),
+        "run_link": tags.get(RUN_LINK, ""),
     }
-    _add(shape, tags=tags_shape(version.tags), aliases=[] if listed else list(version.aliases))
-    if model_id := version.tags.get(MODEL_ID):
+    if shown := tags_shape(tags):
+        shape["tags"] = shown
+    if version.aliases and not listed:
+        shape["aliases"] = list(version.aliases)
+    if model_id := tags.get(MODEL_ID):
         shape["model_id"] = model_id
     return shape
 
