@@ -114,7 +114,7 @@ def _models_query(dialect: str, shape: Shape) -> Select[Any] | Statement:
         .where(named.c.latest.is_not(None))
         .order_by(literal_column("latest").desc(), literal_column("title"))
     )
-    return ready(query, shape)
+    return ready(dialect, query, shape)
 
 
 @cache
@@ -139,4 +139,4 @@ def _versions_query(dialect: str, shape: Shape) -> Select[Any] | Statement:
         .order_by(each.c.changed.desc(), literal_column("title"), each.c.number.desc())
         .limit(bindparam("most"))
     )
-    return ready(query, shape)
+    return ready(dialect, query, shape)

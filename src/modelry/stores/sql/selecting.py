@@ -140,7 +140,7 @@ def _models_query(dialect: str, shape: Shape) -> Select[Any] | Statement:
         .limit(bindparam("limit"))
         .offset(bindparam("skip"))
     )
-    return ready(query, shape)
+    return ready(dialect, query, shape)
 
 
 @cache
@@ -165,7 +165,7 @@ def _versions_query(dialect: str, shape: Shape) -> Select[Any] | Statement:
         .limit(bindparam("limit"))
         .offset(bindparam("skip"))
     )
-    return ready(query, shape)
+    return ready(dialect, query, shape)
 
 
 @cache
