@@ -404,6 +404,17 @@ def test_a_store_that_keeps_no_runs_says_so(world: World, monkeypatch: pytest.Mo
         Service(world).run("x")
 
 
+def test_a_store_that_keeps_no_runs_is_not_changed_by_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.store.change(type), "tracking", None)
+    before = world.store.generation()
+
+    with pytest.raises(Unsupported, match="keeps no experiments and runs"):
+        Service(world).tracking().create_experiment("a", {})
+    assert world.store.generation() == before
+
+
 def test_two_who_need_the_experiment_of_a_project_at_once_make_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
