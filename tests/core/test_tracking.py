@@ -11,14 +11,13 @@ import pytest
 from tracked_world import EVERYTHING, begin, log, point, save, someone, upload
 
 from modelry.core.access import Role
-from modelry.core.errors import Conflict, Denied, Invalid, NotFound, RegistryError, Unsupported
+from modelry.core.errors import Conflict, Denied, Invalid, NotFound, RegistryError
 from modelry.core.ports import Unit, View
 from modelry.core.service import Service
 from modelry.core.tracking.model import RUN_NAME, DatasetSummary, Link, UsedDataset
 from modelry.core.tracking.tracking import Tracking
 from modelry.core.verbs.logging_runs import Batch
 from modelry.core.verbs.world import RequestKey, World
-from modelry.stores.held import HeldView, State
 from modelry.stores.memory import MemoryStore
 from modelry.testing.fakes import world_on
 
@@ -389,30 +388,6 @@ def test_a_repeated_request_begins_one_run_and_makes_one_model(world: World) -> 
     assert begin(again).id == begin(again).id
     third = Service(replace(world, request=RequestKey("k3", "f"))).tracking()
     assert save(third).id == save(third).id
-
-
-class _NoRuns(HeldView):
-    """A view of a store that keeps no runs."""
-
-
-def test_a_store_that_keeps_no_runs_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _NoRuns(State()).tracking is None
-    with world.store.read() as view:
-        kind = type(view)
-    monkeypatch.setattr(kind, "tracking", None)
-    with pytest.raises(Unsupported, match="keeps no experiments and runs"):
-        Service(world).run("x")
-
-
-def test_a_store_that_keeps_no_runs_is_not_changed_by_one(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(world.store.change(type), "tracking", None)
-    before = world.store.generation()
-
-    with pytest.raises(Unsupported, match="keeps no experiments and runs"):
-        Service(world).tracking().create_experiment("a", {})
-    assert world.store.generation() == before
 
 
 def test_two_who_need_the_experiment_of_a_project_at_once_make_one(
