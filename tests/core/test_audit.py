@@ -112,17 +112,17 @@ EDITS = {
                         "m@production", "does not point where its events say"),
     "a removed pointer": ("DELETE FROM pointers WHERE name='champion'",
                           "m@champion", "does not point where its events say"),
-    "an edited model": ("UPDATE models SET description='x' WHERE name='m'",
+    "an edited model": ("UPDATE registered_models SET description='x' WHERE name='m'",
                         "m", "is not as its events say"),
-    "a reset number": ("UPDATE models SET last_number=1 WHERE name='m'",
+    "a reset number": ("UPDATE registered_models SET last_number=1 WHERE name='m'",
                        "m", "is not as its events say"),
     "a removed version": ("DELETE FROM versions WHERE number=2 AND model_id=1",
                           "m:2", "was registered and is gone"),
-    "a removed model": ("DELETE FROM models WHERE name='x'",
+    "a removed model": ("DELETE FROM registered_models WHERE name='x'",
                         "lab/x", "has records and no model"),
     "an edited environment": ("UPDATE environments SET body='{}'",
                               "m:1", "environment is gone or was edited"),
-    "an edited birth": ("UPDATE models SET created=1 WHERE name='empty'",
+    "an edited birth": ("UPDATE registered_models SET created=1 WHERE name='empty'",
                         "empty", "is not as its events say"),
 }  # fmt: skip
 
@@ -151,8 +151,8 @@ def test_row_70_versions_and_models_without_a_record_are_found(lived: Registry, 
         "INSERT INTO versions SELECT 99, model_id, 9, 'x', 'x', stage, 0, digest, author, created, "
         "size, format, framework, run_id, base, tags, description, "
         "replace(document,'\"number\":2','\"number\":9'), NULL, NULL, 'u9', created FROM versions WHERE number=2",
-        "INSERT INTO models SELECT 99, project, 'stray', 'stray', '', '{}', 0, 'eve', 1, 1, NULL, 'u99' "
-        "FROM models WHERE name='m'",
+        "INSERT INTO registered_models SELECT 99, project, 'stray', 'stray', '', '{}', 0, 'eve', 1, 1, NULL, 'u99' "
+        "FROM registered_models WHERE name='m'",
     )
     found = {each.where: each.what for each in lived.audit().problems}
     assert found == {

@@ -16,6 +16,9 @@ from modelry.stores.sql.migrations.versions import r0001_first_tables as first
 from modelry.stores.sql.schema import migrate
 from modelry.stores.sql.tables import metadata
 
+RENAMED = {"models": "registered_models"}
+"""How tables of revision 0001 are called now."""
+
 
 @contextmanager
 def written(uri: str) -> Iterator[Connection]:
@@ -64,7 +67,8 @@ def make_old(new: str, old: str) -> None:
             target.execute(text("DROP TABLE alembic_version"))  # files of that time had none
         target.execute(first.projects.delete())
         for table in first.metadata.sorted_tables:
-            columns = [metadata.tables[table.name].c[column.name] for column in table.columns]
+            present = metadata.tables[RENAMED.get(table.name, table.name)]
+            columns = [present.c[column.name] for column in table.columns]
             rows = [dict(row) for row in source.execute(select(*columns)).mappings()]
             if rows:
                 target.execute(table.insert(), rows)
@@ -114,6 +118,8 @@ def _shape_of_file(connection: Connection) -> dict[str, object]:
             sorted(map(repr, indexes.items())),
             pragma("foreign_key_list", name),
         )
+    views = "SELECT name, sql FROM sqlite_master WHERE type IN ('view', 'trigger') ORDER BY name"
+    found["views"] = [tuple(row) for row in connection.exec_driver_sql(views)]
     return found
 
 
@@ -126,6 +132,7 @@ def _shape_of_server(connection: Connection) -> dict[str, object]:
         "SELECT * FROM information_schema.columns WHERE table_schema = 'public'",
         "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
         constraints,
+        "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public'",
     )
     found: dict[str, object] = {}
     for query in queries:

@@ -17,7 +17,7 @@ from modelry.core.errors import Unavailable
 from modelry.core.ports import Store
 from modelry.core.registry import Registry
 from modelry.stores.sql.postgresql import open_postgresql
-from modelry.stores.sql.schema import Schema, head
+from modelry.stores.sql.schema import Schema, head, migrate
 from modelry.stores.sql.sqlite import open_sqlite
 from modelry.testing.fakes import world_on
 from modelry.testing.postgresql import fresh_database
@@ -71,6 +71,36 @@ def test_an_upgraded_database_is_what_a_new_one_is(
         assert old_databases.fraud_in_production(registry) == 2
         registry.promote("fraud:3", "staging")
         assert registry.audit("fraud").problems == ()
+
+
+def test_the_table_of_models_leaves_its_name_to_the_view_and_keeps_its_rows(
+    places: tuple[str, str], old: str, tmp_path: Path
+) -> None:
+    new, _ = places
+    with old_databases.written(old) as connection:
+        migrate(connection, "0001", to="0005")
+        before = connection.execute(text("SELECT * FROM model_versions ORDER BY 1, 2")).fetchall()
+    assert len(before) == 16
+    schema = Schema(old)
+    assert (schema.upgrade(), schema.check()) == ("0005", [])
+    assert old_databases.shape(old) == old_databases.shape(new)
+    assert old_databases.content(old) == old_databases.content(new)
+    with old_databases.written(old) as connection:
+        for view in ("models", "model_versions"):
+            found = connection.execute(text(f"SELECT * FROM {view} ORDER BY 1, 2"))  # noqa: S608 - our own views
+            assert found.fetchall() == before
+    with registry_at(old, tmp_path) as registry:
+        registry.register("late", tmp_path / "old.bin")
+        registry.register("team/fraud", tmp_path / "old.bin")
+        assert registry.audit().problems == ()
+
+
+def test_a_check_tells_of_a_view_that_is_gone(places: tuple[str, str]) -> None:
+    new, _ = places
+    opened(new).close()
+    with old_databases.written(new) as connection:
+        connection.execute(text("DROP VIEW model_versions"))
+    assert Schema(new).check() == ["the view model_versions is not there"]
 
 
 def test_an_older_database_is_refused_with_the_command_that_upgrades_it(old: str) -> None:

@@ -196,7 +196,7 @@ def test_a_writer_that_waits_too_long_is_told_so(
     store.change(one_version)
     monkeypatch.setattr(adapter, "PATIENCE", 0.2)
     with psycopg.connect(database) as other:
-        other.execute("SELECT * FROM models FOR UPDATE")
+        other.execute("SELECT * FROM registered_models FOR UPDATE")
         with pytest.raises(Unavailable, match="busy") as refusal:
             store.change(lambda unit: unit.model("default", "credit-risk"))
     assert refusal.value.facts["reason"] == "busy"

@@ -80,13 +80,13 @@ def test_two_versions_of_sqlite_share_a_registry(
     assert alone.resolve(parse_ref("credit-risk:1"))
 
 
-@pytest.mark.parametrize("table", ["pointers", "versions", "events", "models", "heads"])
+@pytest.mark.parametrize("table", ["pointers", "versions", "events", "registered_models", "heads"])
 def test_a_unique_key_in_the_database_holds_each_promise(path: Path, table: str) -> None:
     keys = {
         "pointers": ["model_id", "name"],
         "versions": ["model_id", "number"],
         "events": ["chain", "seq"],
-        "models": ["project", "name_key"],
+        "registered_models": ["project", "name_key"],
         "heads": ["chain"],
     }
     SqliteStore(path)
@@ -275,7 +275,7 @@ def test_the_mark_of_a_moment_sees_what_others_commit(path: Path) -> None:
     other.change(one_version)
     marks.append(store.generation())
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("UPDATE models SET updated = 9")
+        connection.execute("UPDATE registered_models SET updated = 9")
         connection.commit()
     marks.append(store.generation())
     store.close()

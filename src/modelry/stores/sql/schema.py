@@ -14,7 +14,7 @@ from modelry.core.ports import Progress
 from modelry.stores.sql import sqlite
 from modelry.stores.sql.revision import HEAD, REVISIONS, make_tables, refuse_other, stamps
 from modelry.stores.sql.tables import metadata
-from modelry.stores.sql.views import VIEW
+from modelry.stores.sql.views import VIEWS
 
 if TYPE_CHECKING:
     from modelry.stores.sql.postgresql import PostgresqlDatabase
@@ -144,8 +144,8 @@ def differences(connection: Connection) -> list[str]:
     found = compare_metadata(MigrationContext.configure(connection), metadata)
     real = inspect(connection)
     told = [" ".join(str(part) for part in _flat(each)) for each in found]
-    if VIEW not in real.get_view_names():
-        told.append(f"the view {VIEW} is not there")
+    views = real.get_view_names()
+    told += [f"the view {view} is not there" for view in VIEWS if view not in views]
     for table in metadata.sorted_tables:
         if not real.has_table(table.name):
             continue

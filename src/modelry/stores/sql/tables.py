@@ -2,7 +2,8 @@
 
 Names are kept as typed and compared by their `..._key` in lower case. Times
 are microseconds since 1970 UTC. What never changes about a version is one
-sealed JSON text; what is searched stands beside it in tables of its own.
+sealed JSON text; what is searched stands beside it in tables of its own. The
+name `models` is left to a view (`views.py`).
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ projects = Table(
 )
 
 models = Table(
-    "models",
+    "registered_models",
     metadata,
     Column("id", _Id, primary_key=True),
     Column("project", String(128), ForeignKey("projects.name"), nullable=False),
@@ -53,15 +54,15 @@ models = Table(
     Column("deleted", BigInteger),
     Column("uid", String(36), nullable=False, server_default=""),
     UniqueConstraint("project", "name_key"),
-    Index("models_by_uid", "uid", unique=True),
-    Index("models_by_name", "name_key", "project", unique=True),
+    Index("registered_models_by_uid", "uid", unique=True),
+    Index("registered_models_by_name", "name_key", "project", unique=True),
 )
 
 versions = Table(
     "versions",
     metadata,
     Column("id", _Id, primary_key=True),
-    Column("model_id", BigInteger, ForeignKey("models.id"), nullable=False),
+    Column("model_id", BigInteger, ForeignKey("registered_models.id"), nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("label", String(128), nullable=False),
     Column("label_key", String(128), nullable=False),
@@ -103,7 +104,7 @@ versions = Table(
 counts = Table(
     "counts",
     metadata,
-    Column("model_id", BigInteger, ForeignKey("models.id"), primary_key=True),
+    Column("model_id", BigInteger, ForeignKey("registered_models.id"), primary_key=True),
     Column("stage", String(128), primary_key=True),
     Column("living", BigInteger, nullable=False),
     sqlite_with_rowid=False,
@@ -112,7 +113,7 @@ counts = Table(
 pointers = Table(
     "pointers",
     metadata,
-    Column("model_id", BigInteger, ForeignKey("models.id"), primary_key=True),
+    Column("model_id", BigInteger, ForeignKey("registered_models.id"), primary_key=True),
     Column("name", String(128), primary_key=True),
     Column("kind", String(8), nullable=False),
     Column("number", BigInteger, nullable=False),
@@ -124,7 +125,7 @@ pointers = Table(
 moves = Table(
     "moves",
     metadata,
-    Column("model_id", BigInteger, ForeignKey("models.id"), primary_key=True),
+    Column("model_id", BigInteger, ForeignKey("registered_models.id"), primary_key=True),
     Column("name", String(128), primary_key=True),
     Column("seq", BigInteger, primary_key=True),
     Column("kind", String(8), nullable=False),
@@ -214,7 +215,7 @@ model_words = Table(
     "model_words",
     metadata,
     Column("word", String(64), primary_key=True),
-    Column("model_id", BigInteger, ForeignKey("models.id"), primary_key=True),
+    Column("model_id", BigInteger, ForeignKey("registered_models.id"), primary_key=True),
     Index("model_words_by_model", "model_id", "word"),
     sqlite_with_rowid=False,
 )
