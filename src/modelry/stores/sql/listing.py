@@ -11,6 +11,7 @@ from modelry.core.model import Model, ModelSummary, Pointer, Version
 from modelry.core.names import fold
 from modelry.stores.sql import rows
 from modelry.stores.sql.look import Look
+from modelry.stores.sql.statement import Statement
 from modelry.stores.sql.tables import counts, models, pointers, versions
 
 _LONGEST = 128
@@ -18,10 +19,17 @@ _LONGEST = 128
 _LIVING = (
     select(func.sum(counts.c.living)).where(counts.c.model_id == models.c.id).scalar_subquery()
 )
-_LIVING_OF = select(func.sum(counts.c.living)).where(counts.c.model_id == bindparam("model"))
-_MODEL = select(*rows.MODEL_COLUMNS).where(models.c.uid == bindparam("uid"))
-_VERSION = rows.select_versions().where(versions.c.uid == bindparam("uid"))
-_POINTERS = (
+_LIVING_OF = Statement(
+    select(func.sum(counts.c.living)).where(counts.c.model_id == bindparam("model"))
+)
+_MODEL = Statement(select(*rows.MODEL_COLUMNS).where(models.c.uid == bindparam("uid")))
+_VERSION = Statement(rows.select_versions().where(versions.c.uid == bindparam("uid")))
+_POINTERS = Statement(
+    select(*rows.POINTER_COLUMNS)
+    .where(pointers.c.model_id == bindparam("model"))
+    .order_by(pointers.c.name)
+)
+_POINTERS_OF_MODELS = (
     select(pointers.c.model_id, *rows.POINTER_COLUMNS)
     .where(pointers.c.model_id.in_(bindparam("ids", expanding=True)))
     .order_by(pointers.c.model_id, pointers.c.name)
@@ -107,11 +115,11 @@ class ListingLook(Look):
 
     def pointers(self, model: Model) -> Sequence[Pointer]:
         """See `View.pointers`."""
-        return self._pointers_of([model.id]).get(model.id, ())
+        return tuple(rows.pointer(row) for row in self._rows(_POINTERS, model=model.id))
 
     def _pointers_of(self, ids: Sequence[int]) -> dict[int, tuple[Pointer, ...]]:
         answer: dict[int, tuple[Pointer, ...]] = {}
-        for row in self._rows(_POINTERS, ids=ids):
+        for row in self._rows(_POINTERS_OF_MODELS, ids=ids):
             answer[row[0]] = (*answer.get(row[0], ()), rows.pointer(row[1:]))
         return answer
 

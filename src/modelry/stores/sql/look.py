@@ -17,9 +17,13 @@ class Look:
     look goes through SQLAlchemy.
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._driver = Driver(connection)
+    def __init__(self, connection: Connection, driver: Driver | None = None) -> None:
+        self._driver = Driver(connection) if driver is None else driver
+
+    @property
+    def _connection(self) -> Connection:
+        """The connection, on which everything has happened that was written so far."""
+        return self._driver.settled()
 
     def _rows(self, query: Select[Any] | Statement, **given: object) -> Sequence[Any]:
         if isinstance(query, Statement):

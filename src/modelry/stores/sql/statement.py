@@ -61,13 +61,14 @@ class Statement:
     def __init__(self, clause: Clause, columns: Iterable[str] | None = None) -> None:
         self.clause = clause
         self.columns = None if columns is None else list(columns)
-        self._compiled: dict[str, Compiled] = {}
+        self._compiled: dict[tuple[str, str], Compiled] = {}
 
     def compiled(self, dialect: Dialect) -> Compiled:
         """Answer the statement in the words of a database."""
-        found = self._compiled.get(dialect.name)
+        words = (dialect.name, dialect.paramstyle)
+        found = self._compiled.get(words)
         if found is None:
-            found = self._compiled[dialect.name] = Compiled(self, dialect)
+            found = self._compiled[words] = Compiled(self, dialect)
         return found
 
 
@@ -81,6 +82,7 @@ class Driver:
     """Runs statements on the bare connection that a SQLAlchemy connection stands for."""
 
     def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._dialect = connection.dialect
         self._raw: Any = connection.connection.driver_connection
 
@@ -93,10 +95,18 @@ class Driver:
             cursor = self._raw.execute(compiled.text, compiled.values(given), prepare=True)
         return cursor
 
-    def run_each(self, statement: Statement, rows: Sequence[Mapping[str, object]]) -> None:
-        """Run a statement for each row."""
+    def settled(self) -> Connection:
+        """Answer the connection, on which nothing is left to be done."""
+        return self._connection
+
+    def write(self, statement: Statement, given: Mapping[str, object]) -> None:
+        """Run a statement of which nobody asks what it did; it is done before anything is read."""
+        self.run(statement, given)
+
+    def write_each(self, statement: Statement, rows: Sequence[Mapping[str, object]]) -> None:
+        """Run such a statement for each row."""
         if len(rows) == 1:
-            self.run(statement, rows[0])
+            self.write(statement, rows[0])
         elif rows:
             compiled = statement.compiled(self._dialect)
             cursor = self._raw.cursor()

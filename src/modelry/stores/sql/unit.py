@@ -46,10 +46,6 @@ from modelry.stores.sql.view import SELECT_MODEL, SqlView
 _TEXT_OF_MODEL = Statement(
     select(models.c.description, models.c.tags).where(models.c.id == bindparam("key"))
 )
-_UPDATE_MODEL = Statement(
-    update(models).where(models.c.id == bindparam("key")),
-    ("description", "tags", "last_number", "updated", "deleted"),
-)
 _STANDING = Statement(
     select(versions.c.stage).where(
         versions.c.model_id == bindparam("key"),
@@ -57,30 +53,30 @@ _STANDING = Statement(
         versions.c.deleted.is_(None),
     )
 )
+_TEXT_OF_VERSION = Statement(
+    select(
+        versions.c.id, versions.c.author, versions.c.label,
+        versions.c.format, versions.c.framework,
+    ).where(versions.c.model_id == bindparam("key"), versions.c.number == bindparam("key_number"))
+)  # fmt: skip
 _UPDATE_COUNT = Statement(
     update(counts)
     .where(counts.c.model_id == bindparam("key"), counts.c.stage == bindparam("key_stage"))
     .values(living=counts.c.living + bindparam("by"))
 )
-_UPDATE_KEPT = Statement(
-    update(kept).where(kept.c.kind == bindparam("key_kind"), kept.c.key == bindparam("key_key")),
-    ("body", "until"),
-)
-_UPDATE_HEAD = Statement(
-    update(heads).where(heads.c.chain == bindparam("key")), ("seq", "hash", "at")
-)
-_UPDATE_POINTER = Statement(
-    update(pointers).where(
-        pointers.c.model_id == bindparam("key"), pointers.c.name == bindparam("key_name")
-    ),
-    ("kind", "number", "entry", "since"),
-)
 
 
 @cache
-def _update_version(columns: tuple[str, ...]) -> Statement:
-    which = (versions.c.model_id == bindparam("key"), versions.c.number == bindparam("key_number"))
-    return Statement(update(versions).where(*which), columns)
+def _update(table: Table, keys: tuple[str, ...], columns: tuple[str, ...]) -> Statement:
+    """Answer the statement that fills these columns of the row with these keys, as `key_...`."""
+    which = [table.c[name] == bindparam(f"key_{name}") for name in keys]
+    return Statement(update(table).where(*which), columns)
+
+
+@cache
+def _delete(table: Table, keys: tuple[str, ...]) -> Statement:
+    """Answer the statement that takes away the rows with these keys."""
+    return Statement(delete(table).where(*(table.c[name] == bindparam(name) for name in keys)))
 
 
 class SqlUnit(SqlView):
@@ -115,7 +111,7 @@ class SqlUnit(SqlView):
     @property
     def tracking(self) -> SqlTrackingUnit:
         """See `Unit.tracking`."""
-        return SqlTrackingUnit(self._connection)
+        return SqlTrackingUnit(self._connection, self._driver)
 
     def add_model(self, model: Model) -> Model:
         """See `Ledger.add_model`."""
@@ -131,10 +127,10 @@ class SqlUnit(SqlView):
         """See `Fold.update_model`."""
         before = self._texts.get(model.id) or self._row(_TEXT_OF_MODEL, key=model.id)
         row = _model_row(model)
-        self._change(_UPDATE_MODEL, {"key": model.id, **row})
+        self._update(models, {"id": model.id}, row)
         if before is None or tuple(before) != (row["description"], row["tags"]):
             self._texts.pop(model.id, None)
-            self._connection.execute(delete(model_words).where(model_words.c.model_id == model.id))
+            self._delete(model_words, model_id=model.id)
             self._add_model_words(model)
 
     def add_version(self, model: Model, version: Version) -> Version:
@@ -174,18 +170,11 @@ class SqlUnit(SqlView):
     ) -> None:
         """See `Fold.describe`."""
         self._update_version(model, number, {"tags": dumps(tags), "description": description})
-        row = self._row(select(
-            versions.c.id, versions.c.author, versions.c.label,
-            versions.c.format, versions.c.framework,
-        ).where(versions.c.model_id == model.id, versions.c.number == number))  # fmt: skip
+        row = self._row(_TEXT_OF_VERSION, key=model.id, key_number=number)
         if row is not None:
-            number = row[0]
-            self._connection.execute(delete(attributes).where(
-                attributes.c.version_id == number, attributes.c.kind == "tag"))  # fmt: skip
-            self._connection.execute(
-                delete(version_words).where(version_words.c.version_id == number)
-            )
-            self._index_text(number, tags, description, [text for text in row[1:] if text])
+            self._delete(attributes, version_id=row[0], kind="tag")
+            self._delete(version_words, version_id=row[0])
+            self._index_text(row[0], tags, description, [text for text in row[1:] if text])
 
     def bury(self, model: Model, number: int, at: int) -> None:
         """See `Fold.bury`."""
@@ -204,24 +193,19 @@ class SqlUnit(SqlView):
     def stamp(self, model: Model, numbers: Collection[int], at: int) -> None:
         """See `Fold.stamp`; what this change made at that moment says so already."""
         new = [number for number in sorted(numbers) if self._made.get((model.id, number)) != at]
-        rows = [{"key": model.id, "key_number": number, "changed": at} for number in new]
-        self._driver.run_each(_update_version(("changed",)), rows)
         for number in new:
+            self._update_version(model, number, {"changed": at})
             self._made.pop((model.id, number), None)
 
     def point(self, model: Model, pointer: Pointer) -> None:
         """See `Fold.point`."""
         row = {"kind": pointer.kind, "number": pointer.number,
                "entry": pointer.entry, "since": pointer.since}  # fmt: skip
-        key = {"key": model.id, "key_name": pointer.name}
-        if not self._change(_UPDATE_POINTER, {**key, **row}):
-            self._add(pointers, {"model_id": model.id, "name": pointer.name, **row})
+        self._put(pointers, {"model_id": model.id, "name": pointer.name}, row)
 
     def unpoint(self, model: Model, name: str) -> None:
         """See `Fold.unpoint`."""
-        self._connection.execute(
-            delete(pointers).where(pointers.c.model_id == model.id, pointers.c.name == name)
-        )
+        self._delete(pointers, model_id=model.id, name=name)
 
     def add_move(self, model: Model, move: Move) -> None:
         """See `Fold.add_move`."""
@@ -243,7 +227,7 @@ class SqlUnit(SqlView):
 
     def append(self, event: Event) -> None:
         """See `Ledger.append`."""
-        self._insert(events, {
+        self._add_once(events, {
             "chain": event.chain, "seq": event.seq, "kind": str(event.kind),
             "actor": event.actor, "at": event.at, "number": event.number,
             "body": dumps(event.body), "prev": event.prev, "hash": event.hash,
@@ -253,8 +237,7 @@ class SqlUnit(SqlView):
             {"chain": event.chain, "number": number, "seq": event.seq}
             for number in sorted(numbers_touched(event))))  # fmt: skip
         row = {"seq": event.seq, "hash": event.hash, "at": event.at}
-        if not self._change(_UPDATE_HEAD, {"key": event.chain, **row}):
-            self._add(heads, {"chain": event.chain, **row})
+        self._put(heads, {"chain": event.chain}, row)
         self._heads[event.chain] = Head(event.chain, event.seq, event.hash, event.at)
 
     def add_environment(self, digest: str, body: str) -> None:
@@ -264,13 +247,11 @@ class SqlUnit(SqlView):
 
     def keep(self, kind: str, key: str, body: Mapping[str, Json], until: int | None = None) -> None:
         """See `Ledger.keep`."""
-        row = {"body": dumps(body), "until": until}
-        if not self._change(_UPDATE_KEPT, {"key_kind": kind, "key_key": key, **row}):
-            self._add(kept, {"kind": kind, "key": key, **row})
+        self._put(kept, {"kind": kind, "key": key}, {"body": dumps(body), "until": until})
 
     def drop(self, kind: str, key: str) -> None:
         """See `Ledger.drop`."""
-        self._connection.execute(delete(kept).where(kept.c.kind == kind, kept.c.key == key))
+        self._delete(kept, kind=kind, key=key)
 
     def expire(self, now: int) -> int:
         """See `Ledger.expire`."""
@@ -279,15 +260,15 @@ class SqlUnit(SqlView):
     def _count(self, model: Model, stage: str, by: int) -> None:
         """Keep the count of living versions in a stage, so that nobody has to count them."""
         row = {"key": model.id, "key_stage": stage, "by": by}
-        if not self._change(_UPDATE_COUNT, row):
+        if not self._driver.run(_UPDATE_COUNT, row).rowcount:
             self._add(counts, {"model_id": model.id, "stage": stage, "living": by})
 
-    def _change(self, statement: Statement, row: Mapping[str, object]) -> int:
-        """Run an update; answer how many rows it changed."""
-        return self._driver.run(statement, row).rowcount
-
     def _add(self, table: Table, row: Mapping[str, object]) -> None:
-        self._driver.run(insert_into(table, tuple(row)), row)
+        self._driver.write(insert_into(table, tuple(row)), row)
+
+    def _add_once(self, table: Table, row: Mapping[str, object], taken: str) -> None:
+        """Add a row whose number nobody asks for. Raises `Conflict`, at the commit at the latest."""
+        self._insert(table, row, taken)
 
     def _insert(self, table: Table, row: Mapping[str, object], taken: str) -> int:
         """Add a row and answer its number. Raises `Conflict`, saying what is `taken`."""
@@ -299,11 +280,24 @@ class SqlUnit(SqlView):
     def _many(self, table: Table, given: Iterable[Mapping[str, object]]) -> None:
         batch = list(given)
         if batch:
-            self._driver.run_each(insert_into(table, tuple(batch[0])), batch)
+            self._driver.write_each(insert_into(table, tuple(batch[0])), batch)
+
+    def _put(self, table: Table, key: Mapping[str, object], row: Mapping[str, object]) -> None:
+        """Replace what the row with this key has beside it, or add the row."""
+        named = {f"key_{name}": value for name, value in key.items()}
+        changed = self._driver.run(_update(table, tuple(key), tuple(row)), {**named, **row})
+        if not changed.rowcount:
+            self._add(table, {**key, **row})
+
+    def _update(self, table: Table, key: Mapping[str, object], row: Mapping[str, object]) -> None:
+        named = {f"key_{name}": value for name, value in key.items()}
+        self._driver.write(_update(table, tuple(key), tuple(row)), {**named, **row})
 
     def _update_version(self, model: Model, number: int, row: Mapping[str, object]) -> None:
-        changed = _update_version(tuple(row))
-        self._change(changed, {"key": model.id, "key_number": number, **row})
+        self._update(versions, {"model_id": model.id, "number": number}, row)
+
+    def _delete(self, table: Table, **key: object) -> None:
+        self._driver.write(_delete(table, tuple(key)), key)
 
     def _index_text(
         self, version_id: int, tags: Mapping[str, str], description: str, more: Iterable[str]

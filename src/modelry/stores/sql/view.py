@@ -52,17 +52,14 @@ _SIZE = Statement(select(holdings.c.size).where(holdings.c.size == bindparam("si
 _NEXT_NAME = Statement(select(func.min(moves.c.name)).where(
     moves.c.model_id == bindparam("model"), moves.c.name > bindparam("name")
 ))  # fmt: skip
-_MOVE_BEFORE = (
-    select(*rows.MOVE_COLUMNS)
-    .where(
-        moves.c.model_id == bindparam("model"),
-        moves.c.name == bindparam("name"),
-        moves.c.seq < bindparam("seq"),
-    )
-    .order_by(moves.c.seq.desc())
-    .limit(1)
+_MOVES = select(*rows.MOVE_COLUMNS).where(
+    moves.c.model_id == bindparam("model"), moves.c.name == bindparam("name")
 )
-_MEMBERS = (
+_LATEST_OF_MOVES = _MOVES.order_by(moves.c.seq.desc()).limit(1)
+_MOVE = Statement(_MOVES.where(moves.c.seq == bindparam("seq")))
+_LAST_MOVE = Statement(_LATEST_OF_MOVES)
+_MOVE_BEFORE = Statement(_LATEST_OF_MOVES.where(moves.c.seq < bindparam("seq")))
+_MEMBERS = Statement(
     select(versions.c.number)
     .where(
         versions.c.model_id == bindparam("model"),
@@ -178,12 +175,10 @@ class SqlView(ListingLook, SelectionLook, LogLook, KeptLook):
 
     def move(self, model: Model, pointer: str, seq: int | None) -> Move | None:
         """See `View.move`."""
-        query = select(*rows.MOVE_COLUMNS).where(
-            moves.c.model_id == model.id, moves.c.name == pointer
-        )
-        if seq is not None:
-            query = query.where(moves.c.seq == seq)
-        row = self._row(query.order_by(moves.c.seq.desc()).limit(1))
+        if seq is None:
+            row = self._row(_LAST_MOVE, model=model.id, name=pointer)
+        else:
+            row = self._row(_MOVE, model=model.id, name=pointer, seq=seq)
         return rows.move(row) if row else None
 
     def moves_before(self, model: Model, seq: int) -> Sequence[Move]:
@@ -241,4 +236,4 @@ class SqlView(ListingLook, SelectionLook, LogLook, KeptLook):
     @property
     def tracking(self) -> SqlTrackingView:
         """See `View.tracking`."""
-        return SqlTrackingView(self._connection)
+        return SqlTrackingView(self._connection, self._driver)
