@@ -133,6 +133,13 @@ def test_what_lasts_is_in_named_volumes() -> None:
     assert used == set(found["volumes"]) == {"registry", "database", "objects"}
 
 
+def test_scratch_folders_are_asked_for_in_words_that_docker_and_podman_know() -> None:
+    for service in compose()["services"].values():
+        for each in service.get("tmpfs", []):
+            options = each.partition(":")[2].split(",")
+            assert {option.partition("=")[0] for option in options} <= {"mode", "size"}
+
+
 def test_only_the_registry_can_be_reached_and_only_from_this_machine() -> None:
     found = compose()
     open_doors = {name: service["ports"] for name, service in found["services"].items()
