@@ -174,7 +174,7 @@ def test_row_44_a_full_disk_is_said_to_be_one_and_reads_go_on(path: Path) -> Non
     def fill(unit: Unit) -> None:
         unit.add_environment("f" * 64, "x" * 10_000_000)
 
-    with store._engine.connect() as connection:
+    with store.reading() as connection:  # the next change is made on the same one
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 2}")
     with pytest.raises(Unavailable, match="is full; nothing was changed") as refusal:

@@ -179,7 +179,8 @@ class Registry:
         Raises `Conflict` where the project's stages forbid it or `expect` does not hold.
         """
         named = self._ref(ref, Action.POINT)
-        return promote.promote(self._world, named, stage, comment, displace, expect)
+        wish = promote.Wish(stage, displace, expect, comment)
+        return promote.promote(self._world, named, wish)
 
     def archive(self, ref: str, *, comment: str = "") -> Version:
         """Retire a version to the archive stage; a stage that named it names nothing then."""

@@ -23,6 +23,7 @@ from modelry.core.verbs import (
     enlist,
     listing,
     project,
+    promote,
     register,
     remove,
     rename,
@@ -32,6 +33,7 @@ from modelry.core.verbs.describe import Wording
 from modelry.core.verbs.enlist import Parts
 from modelry.core.verbs.listing import Leaf, Summary
 from modelry.core.verbs.permit import deny
+from modelry.core.verbs.promote import Choice
 
 T = TypeVar("T")
 
@@ -178,6 +180,13 @@ class Service(Registry):
     def sheet(self, ref: str) -> Sheet:
         """Answer a version beside its model. Raises `NotFound`."""
         return catalogue.sheet(self._world, parse_ref(ref))
+
+    def transition(self, ref: str, choice: Choice) -> Sheet:
+        """Move a version to the stage that `choice` names, once it is shown the project's stages.
+
+        Raises what `Registry.promote` does. Answers the version beside its model.
+        """
+        return promote.transition(self._world, self._ref(ref, Action.POINT), choice)
 
     def select_models(self, project_name: str, selection: Selection) -> Sequence[Entry]:
         """Answer the models of a project that `selection` names, in its order."""

@@ -24,6 +24,9 @@ MAX_BYTES = 16 * 1024 * 1024
 MAX_INTEGER = 2**63 - 1
 _MAX_NUMBER_CHARACTERS = 400
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
 _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -38,13 +41,7 @@ def loads(data: bytes, what: str, *, max_bytes: int = MAX_BYTES) -> Json:
     _refuse_depth(data, what)
     try:
         text = data.decode("utf-8")
-        value: Json = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_constant=_constant,
-            parse_int=_integer,
-            parse_float=_float,
-        )
+        value: Json = _STRICT.decode(text)
     except UnicodeDecodeError as error:
         msg = f"{what} is not UTF-8 (byte {error.start}); write it as UTF-8"
         raise Invalid(msg, what=what) from error
@@ -65,9 +62,7 @@ def load_object(data: bytes, what: str, *, max_bytes: int = MAX_BYTES) -> dict[s
 
 def dumps(value: Json) -> str:
     """Write `value` in its one canonical form: sorted keys, no spaces, no NaN."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    return _CANONICAL.encode(value)
 
 
 def check(value: object, what: str, depth: int = 0) -> Json:  # noqa: PLR0911 - one for each kind of value
@@ -168,3 +163,11 @@ def _float(digits: str) -> float:
         msg = f"the number {digits[:24]} is too large"
         raise ValueError(msg)
     return value
+
+
+_STRICT = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_constant=_constant,
+    parse_int=_integer,
+    parse_float=_float,
+)

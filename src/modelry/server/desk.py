@@ -46,8 +46,9 @@ class Desk:
         told: Told | None = None,
     ) -> Service:
         """Answer the registry as `actor` sees it."""
-        world = self.world_of(actor, trace, told)
-        return Service(replace(world, request=request, guard=guard))
+        surroundings = told or Told(actor.name)
+        return Service(replace(self.world, actor=actor, trace=dict(trace), request=request,
+                               guard=guard, surroundings=surroundings))  # fmt: skip
 
     def world_of(self, actor: Actor, trace: Mapping[str, str], told: Told | None = None) -> World:
         """Answer the world on whose behalf `actor` works."""

@@ -36,21 +36,26 @@ class StrictRequest(Request):
         if length.isdigit() and int(length) > limit:
             raise _too_large(limit)
         parts: list[bytes] = []
-        size = 0
-        stream = self.stream().__aiter__()
-        while True:
-            try:
-                async with asyncio.timeout(idle):
-                    part = await anext(stream)
-            except StopAsyncIteration:
-                return b"".join(parts)
-            except TimeoutError as error:
-                msg = f"the rest of the body did not come for {idle:.0f} seconds"
-                raise Invalid(msg, reason="idle") from error
+        size, more = 0, True
+        while more:
+            part, more = await self._part(idle)
             size += len(part)
             if size > limit:
                 raise _too_large(limit)
             parts.append(part)
+        return b"".join(parts)
+
+    async def _part(self, idle: float) -> tuple[bytes, bool]:
+        """Answer what comes next of the body, and whether there is more."""
+        try:
+            async with asyncio.timeout(idle):
+                message = await self.receive()
+        except TimeoutError as error:
+            msg = f"the rest of the body did not come for {idle:.0f} seconds"
+            raise Invalid(msg, reason="idle") from error
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        return message.get("body", b""), message.get("more_body", False)
 
     async def json(self) -> Any:  # noqa: ANN401 - what Starlette declares
         """Parse the body: no duplicate keys, NaN, endless numbers or deep nesting."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from modelry.core.errors import Conflict, Denied, Invalid
 from modelry.core.events import EventKind, model_chain
-from modelry.core.lifecycle import Lifecycle, Plan, Standing, displacement, judge, plan
+from modelry.core.lifecycle import KEEP, Lifecycle, Plan, Standing, displacement, judge, plan
 from modelry.core.model import Model, Move, Version
 from modelry.core.names import MAX_TEXT, Ref, check_text
 from modelry.core.ports import Unit, View
 from modelry.core.strict_json import Json
 from modelry.core.verbs import once
+from modelry.core.verbs.catalogue import Sheet, sheet
 from modelry.core.verbs.permit import deny
 from modelry.core.verbs.world import (
     World,
@@ -24,20 +26,44 @@ from modelry.core.verbs.world import (
 )
 
 
-def promote(  # noqa: PLR0913 - what, where to, why, and under which conditions
-    world: World,
-    ref: Ref,
-    stage: str,
-    comment: str,
-    displace: str | None,
-    expect: str | None,
-) -> Version:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Where a version is to go.
+
+    `displace` says where the others of the stage go then, None what the
+    project says; `expect` which number the stage must name, None any.
+    """
+
+    stage: str
+    displace: str | None = None
+    expect: str | None = None
+    comment: str = ""
+
+
+Choice = Callable[[Lifecycle], Wish]
+
+
+def promote(world: World, ref: Ref, wish: Wish) -> Version:
     """Move a version into a stage; it becomes the stage's current version."""
-    check_text(comment, "the comment", MAX_TEXT)
+    check_text(wish.comment, "the comment", MAX_TEXT)
+    return _change(world, ref, lambda unit: _promote(world, unit, ref, lambda _: wish).version)
+
+
+def transition(world: World, ref: Ref, choice: Choice) -> Sheet:
+    """Do the same, as `choice` decides who is shown the project's stages; answer how it stands."""
+    made: list[Sheet] = []
+
+    def work(unit: Unit) -> Version:
+        made.append(_promote(world, unit, ref, choice))
+        return made[-1].version
+
+    version = _change(world, ref, work)
+    return made[-1] if made else sheet(world, ref.at(version.number))
+
+
+def _change(world: World, ref: Ref, work: Callable[[Unit], Version]) -> Version:
     try:
-        return once.change(
-            world, lambda unit: _promote(world, unit, ref, stage, comment, displace, expect)
-        )
+        return once.change(world, work)
     except Denied as denial:
         _record_denial(world, ref, denial)
         raise
@@ -50,42 +76,30 @@ def _record_denial(world: World, ref: Ref, denial: Denied) -> None:
     deny(world, chain, "promote", denial.message, number=number, to=stage)
 
 
-def _promote(  # noqa: PLR0913 - the same facts, inside the change
-    world: World,
-    unit: Unit,
-    ref: Ref,
-    stage: str,
-    comment: str,
-    displace: str | None,
-    expect: str | None,
-) -> Version:
+def _promote(world: World, unit: Unit, ref: Ref, choice: Choice) -> Sheet:
     lifecycle = lifecycle_of(unit, ref.project)
-    target = lifecycle.stage(stage)
+    wish = choice(lifecycle)
+    target = lifecycle.stage(wish.stage)
     model = living_model(unit, ref)
     version = living_version(unit, exact(ref, "promote"))
-    standing = standing_of(unit, model, lifecycle)
-    _refuse_surprise(model, target.name, standing.pointers.get(target.name), expect)
+    pointers = stage_pointers(unit, model)
+    _refuse_surprise(model, target.name, pointers.get(target.name), wish.expect)
     actor = world.surroundings.author()
     verdict = judge(lifecycle, version.stage, target.name, version.author, actor)
     if not verdict.allowed:
         msg = f"{version.ref} cannot go to {target.name}: {verdict.reason}"
         kind = Denied if verdict.denied else Conflict
         raise kind(msg, ref=version.ref, number=version.number, stage=target.name)
-    changes = plan(lifecycle, standing, version.number, version.stage, target.name,
-                   displacement(lifecycle, target, displace))  # fmt: skip
+    displaced = displacement(lifecycle, target, wish.displace)
+    changes = plan_of(unit, model, lifecycle, pointers, Step(version, target.name, displaced))
     if not changes.relabels and not changes.points:
-        return version
+        return Sheet(model, lifecycle, version, unit.changed(model, version.number))
     archived = target.name == lifecycle.archive
-    body = body_of(unit, model, changes, version.stage, target.name, comment)
-    record(
-        world,
-        unit,
-        model,
-        EventKind.ARCHIVED if archived else EventKind.PROMOTED,
-        version.number,
-        body,
-    )
-    return living_version(unit, ref.at(version.number))
+    body = body_of(unit, model, changes, version.stage, target.name, wish.comment)
+    kind_of = EventKind.ARCHIVED if archived else EventKind.PROMOTED
+    event = record(world, unit, model, kind_of, version.number, body)
+    moved = replace(version, stage=target.name)
+    return Sheet(replace(model, updated=event.at), lifecycle, moved, event.at)
 
 
 def archive(world: World, ref: Ref, comment: str) -> Version:
@@ -95,7 +109,7 @@ def archive(world: World, ref: Ref, comment: str) -> Version:
     if stage is None:
         msg = f"the project {ref.project} has no stage to archive to (modelry stages show)"
         raise Invalid(msg, project=ref.project)
-    return promote(world, exact(ref, "archive"), stage, comment, None, None)
+    return promote(world, exact(ref, "archive"), Wish(stage, comment=comment))
 
 
 def rollback(world: World, ref: Ref, stage: str | None, comment: str) -> Version:
@@ -117,8 +131,8 @@ def _rollback(world: World, unit: Unit, ref: Ref, stage: str | None, comment: st
             "deleted; promote another version instead"
         )
         raise Conflict(msg, model=model.full_name, stage=target.name, number=number)
-    standing = standing_of(unit, model, lifecycle)
-    changes = plan(lifecycle, standing, number, version.stage, target.name, target.displaced)
+    step = Step(version, target.name, target.displaced)
+    changes = plan_of(unit, model, lifecycle, stage_pointers(unit, model), step)
     body = body_of(unit, model, changes, version.stage, target.name, comment, earlier)
     record(world, unit, model, EventKind.ROLLED_BACK, number, body)
     return living_version(unit, ref.at(number))
@@ -148,11 +162,31 @@ def _earlier(view: View, model: Model, stage: str) -> Move:
     raise Conflict(msg, model=model.full_name, stage=stage)
 
 
-def standing_of(view: View, model: Model, lifecycle: Lifecycle) -> Standing:
-    """Answer how a model stands: who is in its stages, and what their pointers name."""
-    stages = [stage.name for stage in lifecycle.stages if stage.pointed]
-    pointers = {each.name: each.number for each in view.pointers(model) if each.kind == "stage"}
-    return Standing({name: view.members(model, name) for name in stages}, pointers)
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Which version goes to which stage, and where those go that it displaces (or `keep`)."""
+
+    version: Version
+    after: str
+    displaced: str
+
+
+def stage_pointers(view: View, model: Model) -> Mapping[str, int]:
+    """Answer the number that each stage of a model names."""
+    return {each.name: each.number for each in view.pointers(model) if each.kind == "stage"}
+
+
+def plan_of(
+    view: View, model: Model, lifecycle: Lifecycle, pointers: Mapping[str, int], step: Step
+) -> Plan:
+    """Work out all that follows from a step; looks only into the stages that it concerns."""
+    version, after, displaced = step.version, step.after, step.displaced
+    left = {version.stage} - {after} if displaced == KEEP else {version.stage, after, displaced}
+    members = {
+        name: view.members(model, name) for name in sorted(left) if lifecycle.stage(name).pointed
+    }
+    standing = Standing(members, pointers)
+    return plan(lifecycle, standing, version.number, version.stage, after, displaced)
 
 
 def _refuse_surprise(model: Model, stage: str, current: int | None, expect: str | None) -> None:

@@ -13,13 +13,13 @@ from contextlib import AbstractContextManager, ExitStack
 from modelry.core.entries import OURS
 from modelry.core.errors import Conflict, Invalid
 from modelry.core.events import EventKind, follow, model_chain, time_after
-from modelry.core.lifecycle import KEEP, Lifecycle, Stage, judge, plan
+from modelry.core.lifecycle import KEEP, Lifecycle, Stage, judge
 from modelry.core.model import Environment, Model, Pointer, Version
 from modelry.core.names import Ref
 from modelry.core.replay import apply
 from modelry.core.sealing import digest_of, document, environment_text, sha256_of
 from modelry.core.strict_json import Json
-from modelry.core.verbs.promote import body_of, standing_of
+from modelry.core.verbs.promote import Step, body_of, plan_of, stage_pointers
 from modelry.core.verbs.register import new_model
 from modelry.core.verbs.witness import Seen
 from modelry.core.verbs.world import lifecycle_of, next_seq
@@ -150,10 +150,8 @@ class Hand:
         if not verdict.allowed:
             msg = f"it cannot go to {target.name}: {verdict.reason}"
             raise Conflict(msg)
-        changes = plan(
-            lifecycle, standing_of(self._unit, model, lifecycle), version.number, version.stage,
-            target.name, _displaced(lifecycle, target),
-        )  # fmt: skip
+        step = Step(version, target.name, _displaced(lifecycle, target))
+        changes = plan_of(self._unit, model, lifecycle, stage_pointers(self._unit, model), step)
         body = body_of(self._unit, model, changes, version.stage, target.name, "")
         kind = EventKind.ARCHIVED if target.name == lifecycle.archive else EventKind.PROMOTED
         self._record(model, kind, version.number, body)

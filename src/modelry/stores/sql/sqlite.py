@@ -22,6 +22,7 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects import sqlite as dialect
+from sqlalchemy.pool import NullPool
 
 from modelry.core.errors import Invalid, Unavailable
 from modelry.core.model import Version
@@ -33,6 +34,7 @@ from modelry.stores.sql.driver import driver, journal
 from modelry.stores.sql.kept import KEPT, kept_body
 from modelry.stores.sql.queue import Queue
 from modelry.stores.sql.revision import REVISIONS, make_tables, refuse_other, stamped
+from modelry.stores.sql.spare import Spare
 from modelry.stores.sql.sqlite_refusals import is_busy, translated
 from modelry.stores.sql.together import Change, Line
 from modelry.stores.sql.unit import SqlUnit
@@ -54,6 +56,9 @@ CACHE_KIB = 8192
 """Pages that a connection keeps in memory, so that large registries are looked up as fast."""
 
 _WATCHERS = itertools.count()
+
+_OF_PARENTS: list[Connection] = []
+"""What a fork inherited: kept, so that nobody gives it back in a process that may not."""
 
 _SELECTORS: tuple[Selector, ...] = ("none", "latest", "number", "label", "pointer", "digest")
 
@@ -82,6 +87,7 @@ class SqliteFile:
         self._process = os.getpid()
         _make_folder(self._path.parent.absolute())
         self._engine = self._make_engine()
+        self._spare = Spare(self._engine)
         self._watch()
 
     def _make_engine(self) -> Engine:
@@ -90,6 +96,7 @@ class SqliteFile:
             isolation_level="AUTOCOMMIT",
             module=driver(),
             connect_args={"timeout": PATIENCE, "check_same_thread": False},
+            poolclass=NullPool,
         )
         event.listen(engine, "connect", _configure)
         return engine
@@ -122,20 +129,24 @@ class SqliteFile:
     def _transaction(self, begin: str) -> Iterator[Connection]:
         if os.getpid() != self._process:
             self._after_fork()
-        with self._engine.connect() as connection:
-            connection.begin()  # so that SQLAlchemy and Alembic leave the end to us
+        spare = self._spare
+        connection = spare.take()
+        try:
             bare = driver_of(connection)
             bare.execute(begin)
-            try:
-                yield connection
-                bare.execute("COMMIT")
-            except BaseException:
-                _roll_back(connection)
-                raise
+            yield connection
+            bare.execute("COMMIT")
+        except BaseException:
+            _roll_back(connection)
+            raise
+        finally:
+            spare.give(connection)
 
     def _after_fork(self) -> None:
         """Leave the parent's connections alone: SQLite does not survive being forked."""
         self._engine.dispose(close=False)
+        _OF_PARENTS.extend(self._spare.leave())
+        self._spare = Spare(self._engine)
         self._end.detach()
         self._local, self._bare = threading.local(), []
         self._watching, self._watcher = threading.Lock(), None
@@ -145,11 +156,11 @@ class SqliteFile:
 
     def _watch(self) -> None:
         """Give connections back when nobody has the store any more, also without `close`."""
-        self._end = weakref.finalize(self, _give_back, self._engine, self._bare, os.getpid())
+        self._end = weakref.finalize(self, _give_back, self._spare, self._bare, os.getpid())
 
     def close(self) -> None:
         """See `Store.close`."""
-        _give_back(self._engine, self._bare, self._process)
+        _give_back(self._spare, self._bare, self._process)
         self._local, self._watcher = threading.local(), None
         if driver() is not sqlite3 and self._process == os.getpid():
             self._leave()
@@ -341,9 +352,9 @@ class SqliteStore(SqliteFile):
             target.close()
 
 
-def _give_back(engine: Engine, bare: list[sqlite3.Connection], process: int) -> None:
+def _give_back(spare: Spare, bare: list[sqlite3.Connection], process: int) -> None:
     if process == os.getpid():  # what a parent opened is the parent's
-        engine.dispose()
+        spare.close()
         for connection in bare:
             connection.close()
         bare.clear()

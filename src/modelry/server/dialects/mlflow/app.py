@@ -62,6 +62,12 @@ class _App(Starlette):
         self.router.redirect_slashes = False
         self._settings = desk.settings
         self._paths: dict[object, str] = {route.endpoint: route.path for route in routes}
+        self._plain = {
+            (method, route.path): route.endpoint
+            for route in routes
+            if "{" not in route.path
+            for method in route.methods or ()
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request under one of the claimed addresses."""
@@ -75,7 +81,13 @@ class _App(Starlette):
         scope["state"][PROJECT] = project
         scope["state"][BASE] = base_of(scope, project, self._settings)
         inner = {**scope, "path": place.rest, "raw_path": place.rest.encode("utf-8", "replace")}
-        await super().__call__(inner, receive, send)
+        endpoint = self._plain.get((scope["method"], place.rest))
+        if endpoint is None:
+            await super().__call__(inner, receive, send)
+        else:  # the way of most requests, found at once; an endpoint answers its own refusals
+            inner |= {"app": self, "endpoint": endpoint, "path_params": {}}
+            response = await endpoint(Request(inner, receive, send))
+            await response(inner, receive, send)
         scope["state"].setdefault("route", self._paths.get(inner.get("endpoint")))
 
 

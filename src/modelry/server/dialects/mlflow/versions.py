@@ -7,12 +7,13 @@ from contextlib import contextmanager
 
 from modelry.core.access import Action
 from modelry.core.errors import NotFound
-from modelry.core.lifecycle import ARCHIVE, KEEP
+from modelry.core.lifecycle import ARCHIVE, KEEP, Lifecycle
 from modelry.core.names import MAX_NUMBER
 from modelry.core.selection import name_for
 from modelry.core.service import Service
 from modelry.core.verbs.catalogue import Sheet
 from modelry.core.verbs.describe import Wording
+from modelry.core.verbs.promote import Wish
 from modelry.server.dialects.mlflow import sources, stages
 from modelry.server.dialects.mlflow.asked import Asked
 from modelry.server.dialects.mlflow.doors import Document, Work, door
@@ -96,18 +97,19 @@ def transition(asked: Asked) -> Work:
     name, version = name_in(asked), version_in(asked)
     stage, archiving = asked.needed("stage"), asked.flag("archive_existing_versions")
 
-    def work(service: Service) -> Document:
-        lifecycle = service.stages(asked.project)
+    def choice(lifecycle: Lifecycle) -> Wish:
         target = stages.known(stage, lifecycle)
         if archiving and stages.shown(lifecycle, target) not in stages.ACTIVE:
             raise stages.inactive(stage)
         if archiving and lifecycle.archive is None:
             msg = f"the project {asked.project} has no stage to archive to"
             raise invalid(msg)
+        return Wish(target, displace=ARCHIVE if archiving else KEEP)
+
+    def work(service: Service) -> Document:
         with told_of(name, version):
-            ref = _ref(asked, name, version)
-            service.promote(ref, target, displace=ARCHIVE if archiving else KEEP)
-        return _answer(service, asked, name, version)
+            sheet = service.transition(_ref(asked, name, version), choice)
+        return {"model_version": sheet_shape(sheet)}
 
     return work
 
