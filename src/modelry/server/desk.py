@@ -77,13 +77,13 @@ class Call:
     @property
     def request_id(self) -> str:
         """The id of this request."""
-        return str(getattr(self.request.state, "request_id", ""))
+        return str(self.request.scope.get("state", {}).get("request_id", ""))
 
     @property
     def trace(self) -> dict[str, str]:
         """What is recorded of where a change came from."""
-        client = self.request.client
-        return {"address": client.host if client else "", "request": self.request_id}
+        client = self.request.scope.get("client")
+        return {"address": client[0] if client else "", "request": self.request_id}
 
     async def __call__(self, work: Callable[[Service], T]) -> T:
         """Run `work` in a thread, as whoever sent this request."""

@@ -8,7 +8,6 @@ import socket
 from collections.abc import Iterable
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modelry.core.errors import Denied, Invalid, RegistryError
@@ -24,6 +23,11 @@ SECURITY = {
     "Referrer-Policy": "no-referrer",
 }
 """Headers of every answer: none of them is a page that a browser may run."""
+
+RAW_SECURITY = [(name.lower().encode(), value.encode()) for name, value in SECURITY.items()]
+"""The same, as ASGI has them."""
+
+_SAID = frozenset(name for name, _ in RAW_SECURITY)
 
 
 class Edge:
@@ -45,7 +49,8 @@ class Edge:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(SECURITY)
+                others = [each for each in message["headers"] if each[0] not in _SAID]
+                message["headers"] = others + RAW_SECURITY
             await send(message)
 
         try:

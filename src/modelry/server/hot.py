@@ -19,7 +19,7 @@ from modelry.core.errors import RegistryError
 from modelry.server import answers
 from modelry.server.desk import Desk
 from modelry.server.dialect import Dialect, Hot, HotDoor
-from modelry.server.edge import SECURITY, Edge
+from modelry.server.edge import RAW_SECURITY, Edge
 from modelry.server.marks import Marks
 from modelry.server.problems import problem
 from modelry.telemetry.metrics import metrics
@@ -32,7 +32,6 @@ _LARGEST = 256 * 1024
 _LARGEST_QUESTION = 4096
 """Bytes of the largest body of a question that is remembered."""
 
-_HEADERS = [(name.lower().encode(), value.encode()) for name, value in SECURITY.items()]
 
 Key = tuple[bytes, bytes, bytes, bytes, str, bytes]
 
@@ -155,7 +154,7 @@ class HotDoors:
                 await _send(found, seen, scope, send)
                 return
         scope["state"]["route"] = hot.name
-        response.raw_headers.extend(_HEADERS)
+        response.raw_headers.extend(RAW_SECURITY)
         await response(scope, receive, send)
 
     async def _now(self) -> Hashable:
@@ -184,7 +183,7 @@ class HotDoors:
         mark = self._desk.world.store.generation()
         actor, response = hot.read(request)
         etag = response.headers.get("etag", "").encode()
-        headers = [*response.raw_headers, *_HEADERS]
+        headers = [*response.raw_headers, *RAW_SECURITY]
         return mark, _Remembered(
             bytes(response.body), etag, headers, actor.name, actor.token, actor.expires, hot.name
         )
@@ -207,7 +206,7 @@ async def _send(found: _Remembered, seen: bytes, scope: Scope, send: Send) -> No
     state = scope["state"]
     state["actor"], state["route"] = found.actor, found.route
     if seen and found.etag and answers.unchanged(seen.decode("latin-1"), found.etag.decode()):
-        headers = [(b"etag", found.etag), *_HEADERS]
+        headers = [(b"etag", found.etag), *RAW_SECURITY]
         await send({"type": "http.response.start", "status": 304, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
         return
