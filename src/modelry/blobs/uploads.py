@@ -10,6 +10,7 @@ bytes than were acknowledged, and `received` says how many.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ from modelry.blobs.refusals import (
     not_what_it_should_be,
     wrong_offset,
 )
-from modelry.blobs.running import RunningDigests, hashing
+from modelry.blobs.running import RunningDigests, hashing, looks_of
 from modelry.durable import (
     BINARY,
     NOFOLLOW,
@@ -54,8 +55,9 @@ class LocalUploads:
         self._folder = layout.uploads
         self._running = RunningDigests()
 
-    def begin(self, upload: str) -> None:
+    def begin(self, upload: str, *, unsaid: bool = False) -> None:
         """Make an empty upload, whose name is durable. Raises `Conflict` where it is there."""
+        del unsaid  # all are hashed as they come
         path = self._path(upload)
         with storing(self._layout.root):
             self._layout.prepare()
@@ -85,6 +87,17 @@ class LocalUploads:
             except FileNotFoundError as error:
                 raise finished(upload, self._finished(upload)[1]) from error
 
+    def digest(self, upload: str) -> tuple[str, int]:
+        """Answer sha256 and size of what has arrived, read again as `finish` would."""
+        path = self._path(upload)
+        with storing(self._layout.root):
+            try:
+                with self._alone(upload, path):
+                    state = path.stat()
+                    return self._hash(upload, path, state), state.st_size
+            except FileNotFoundError:
+                return self._finished(upload)
+
     def finish(self, upload: str, sha256: str, size: int) -> None:
         """Put the bytes under their digest, durably, and keep the blob until `drop` or `sweep`.
 
@@ -99,6 +112,7 @@ class LocalUploads:
                     self._check(upload, path, sha256, size)
                     self._mark(upload, sha256, size)
                     self._publish(upload, path, blob, size)
+                self._running.forget(upload)
             except FileNotFoundError:
                 self._agree(upload, sha256, size)
 
@@ -168,7 +182,7 @@ class LocalUploads:
             state = os.fstat(out)
             if offset != state.st_size:
                 raise wrong_offset(upload, offset, state.st_size)
-            digest = self._running.take(upload, state)
+            digest = self._running.take(upload, looks_of(state)) if offset else hashlib.sha256()
             try:
                 os.lseek(out, offset, os.SEEK_SET)
                 with hashing(digest, chunk):
@@ -180,7 +194,7 @@ class LocalUploads:
             end = offset + len(chunk)
             if end // _WRITE_BEHIND > offset // _WRITE_BEHIND:
                 begin_writing(out, max(0, end - _WRITE_BEHIND - len(chunk)), end)
-            self._running.keep(upload, os.fstat(out), digest)
+            self._running.keep(upload, looks_of(os.fstat(out)), digest)
             return end
         finally:
             os.close(out)
@@ -188,14 +202,19 @@ class LocalUploads:
     def _check(self, upload: str, path: Path, sha256: str, size: int) -> None:
         """Raise `Invalid`, and drop the upload, where the bytes are not what they should be."""
         state = path.stat()
-        digest = self._running.take(upload, state)
-        found = digest.hexdigest() if digest else None
-        if found is None and state.st_size == size:
-            with path.open("rb") as handle:
-                found, _ = hash_bytes(handle, upload, Meter("verifying", size, None))
+        found = self._hash(upload, path, state) if state.st_size == size else None
         if state.st_size != size or found != sha256:
             self.drop(upload)
             raise not_what_it_should_be(sha256, size, found, state.st_size)
+
+    def _hash(self, upload: str, path: Path, state: os.stat_result) -> str:
+        """Answer the sha256 of what is there, read only where it is not known."""
+        digest = self._running.take(upload, looks_of(state))
+        if digest is None:
+            with path.open("rb") as handle:
+                return hash_bytes(handle, upload, Meter("verifying", state.st_size, None))[0]
+        self._running.keep(upload, looks_of(state), digest)
+        return digest.hexdigest()
 
     def _mark(self, upload: str, sha256: str, size: int) -> None:
         """Keep the blob from being removed, before anything relies on it."""

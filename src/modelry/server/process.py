@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
 from modelry.listening import address_of, listen, over, say
+from modelry.server.allocator import keep_memory
 from modelry.server.app import make_app, telemetry
 from modelry.server.first import first_admin
 from modelry.settings import ServerSettings
@@ -64,6 +65,7 @@ def serve(given: Mapping[str, str]) -> None:
 def app() -> ASGIApp:
     """Build the app of this process from its environment."""
     _end_with_supervisor()
+    keep_memory()
     settings = ServerSettings()
     configure(telemetry(settings))
     return make_app(embedded(settings), settings)

@@ -7,7 +7,6 @@ while the client is slow or silent, no thread waits for it.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -29,20 +28,8 @@ async def receive(  # noqa: PLR0913 - from where, to where, and how long to wait
     What arrived before a client went away is kept. Raises `Invalid` where the
     body is longer than the upload or the client is silent for `idle` seconds.
     """
-    writing: asyncio.Task[int] | None = None
-    try:
-        async for piece in _pieces(request, idle):
-            if offset + len(piece) > slip.size:
-                msg = f"the upload has {slip.size} bytes and this is more; send what is left of it"
-                raise Invalid(msg, reason="too_large", size=slip.size, received=offset)
-            if writing is not None:
-                await writing
-            writing = asyncio.create_task(_write(threads, uploads, slip.upload, offset, piece))
-            offset += len(piece)
-    finally:
-        if writing is not None:
-            await asyncio.shield(writing)
-    return offset
+    pieces = _within(slip.size, offset, _pieces(request, idle))
+    return await _append(pieces, uploads, slip.upload, offset, threads)
 
 
 async def receive_whole(
@@ -54,43 +41,47 @@ async def receive_whole(
     come to its end nothing stays. Raises `Invalid` where the client is silent
     for `idle` seconds.
     """
-    await threads.move(lambda: uploads.begin(upload))
+
+    def finish() -> tuple[str, int]:
+        found = uploads.digest(upload)
+        uploads.finish(upload, *found)
+        return found
+
+    await threads.move(lambda: uploads.begin(upload, unsaid=True))
     try:
-        sha256, size = await _append_all(request, uploads, upload, threads, idle)
-        await threads.move(lambda: uploads.finish(upload, sha256, size))
+        await _append(_pieces(request, idle), uploads, upload, 0, threads)
+        return await threads.move(finish)
     except BaseException:
         await asyncio.shield(threads.move(lambda: uploads.drop(upload)))
         raise
-    return sha256, size
 
 
-async def _append_all(
-    request: Request, uploads: Uploads, upload: str, threads: Threads, idle: float
-) -> tuple[str, int]:
-    state, offset = hashlib.sha256(), 0
+async def _append(
+    pieces: AsyncIterator[bytes], uploads: Uploads, upload: str, offset: int, threads: Threads
+) -> int:
+    """Add pieces to an upload, each while the next one comes in; answer the new offset."""
     writing: asyncio.Task[int] | None = None
     try:
-        async for piece in _pieces(request, idle):
+        async for piece in pieces:
             if writing is not None:
                 await writing
-            write = partial(_append_hashed, state, uploads, upload, offset, piece)
+            write = partial(uploads.append, upload, offset, piece)
             writing = asyncio.create_task(threads.move(write))
             offset += len(piece)
     finally:
         if writing is not None:
             await asyncio.shield(writing)
-    return state.hexdigest(), offset
+    return offset
 
 
-def _append_hashed(
-    state: hashlib._Hash, uploads: Uploads, upload: str, offset: int, piece: bytes
-) -> int:
-    state.update(piece)
-    return uploads.append(upload, offset, piece)
-
-
-async def _write(threads: Threads, uploads: Uploads, upload: str, offset: int, piece: bytes) -> int:
-    return await threads.move(lambda: uploads.append(upload, offset, piece))
+async def _within(size: int, offset: int, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Pass on the pieces of an upload that has `size` bytes. Raises `Invalid` where they are more."""
+    async for piece in pieces:
+        if offset + len(piece) > size:
+            msg = f"the upload has {size} bytes and this is more; send what is left of it"
+            raise Invalid(msg, reason="too_large", size=size, received=offset)
+        yield piece
+        offset += len(piece)
 
 
 async def _pieces(request: Request, idle: float) -> AsyncIterator[bytes]:
@@ -100,7 +91,8 @@ async def _pieces(request: Request, idle: float) -> AsyncIterator[bytes]:
     stream = request.stream().__aiter__()
     while True:
         try:
-            part = await asyncio.wait_for(anext(stream), idle)
+            async with asyncio.timeout(idle):  # a task for each part would cost more than the part
+                part = await anext(stream)
         except StopAsyncIteration:
             break
         except ClientDisconnect:

@@ -139,6 +139,48 @@ class ReceivingConformance:
         assert content(blobs, digest(data)) == data
 
 
+class TellingConformance:
+    """What `digest` promises."""
+
+    @pytest.mark.parametrize("unsaid", [False, True])
+    @pytest.mark.parametrize("restart", [False, True])
+    def test_the_digest_of_what_has_arrived_is_told(
+        self, blobs: Blobs, again: Again, *, unsaid: bool, restart: bool
+    ) -> None:
+        data = some_bytes(MIB + 10)
+        blobs.uploads.begin(NAME, unsaid=unsaid)
+        for at, end in ((0, 0), (0, 10), (10, MIB), (MIB, MIB + 10)):
+            blobs.uploads.append(NAME, at, data[at:end])
+            asked = again() if restart else blobs
+            assert asked.uploads.digest(NAME) == (digest(data[:end]), end)
+        blobs.uploads.finish(NAME, *blobs.uploads.digest(NAME))
+        assert content(blobs, digest(data)) == data
+        assert again().uploads.digest(NAME) == (digest(data), len(data))
+
+    def test_a_piece_that_came_by_another_process_is_in_the_digest(
+        self, blobs: Blobs, again: Again
+    ) -> None:
+        blobs.uploads.begin(NAME, unsaid=True)
+        blobs.uploads.append(NAME, 0, b"by")
+        again().uploads.append(NAME, 2, b"tes")
+        blobs.uploads.append(NAME, 5, b" more")
+        assert blobs.uploads.digest(NAME) == (digest(b"bytes more"), 10)
+        blobs.uploads.finish(NAME, digest(b"bytes more"), 10)
+        assert content(blobs, digest(b"bytes more")) == b"bytes more"
+
+    def test_of_no_upload_no_digest_is_told(self, blobs: Blobs) -> None:
+        for name in (*FORGED, NAME):
+            with pytest.raises(NotFound):
+                blobs.uploads.digest(name)
+        blobs.uploads.begin(NAME, unsaid=True)
+        blobs.uploads.append(NAME, 0, b"bytes")
+        blobs.uploads.drop(NAME)
+        with pytest.raises(NotFound):
+            blobs.uploads.digest(NAME)
+        blobs.uploads.begin(NAME, unsaid=True)
+        assert blobs.uploads.digest(NAME) == (digest(b""), 0)
+
+
 class FinishingConformance:
     """What `finish` promises."""
 
@@ -308,5 +350,7 @@ class KeepingConformance:
         assert blobs.uploads.received(NAME) == 5
 
 
-class UploadsConformance(ReceivingConformance, FinishingConformance, KeepingConformance):
+class UploadsConformance(
+    ReceivingConformance, TellingConformance, FinishingConformance, KeepingConformance
+):
     """Everything that the port `Uploads` promises; supply fixtures `blobs` and `again`."""

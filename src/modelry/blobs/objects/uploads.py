@@ -7,6 +7,7 @@ refused, and the pieces lie end to end.
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from modelry.blobs.refusals import (
     not_what_it_should_be,
     wrong_offset,
 )
+from modelry.blobs.running import RunningDigests, hashing
 from modelry.core.errors import Corrupt, Invalid
 
 
@@ -46,11 +48,17 @@ class ObjectUploads:
     def __init__(self, bucket: Bucket, clock: StoreClock) -> None:
         self._bucket = bucket
         self._clock = clock
+        self._running = RunningDigests()
 
-    def begin(self, upload: str) -> None:
-        """Make an empty upload. Raises `Conflict` where it is there."""
+    def begin(self, upload: str, *, unsaid: bool = False) -> None:
+        """Make an empty upload. Raises `Conflict` where it is there.
+
+        An `unsaid` one is hashed as it comes; others are as they go into their blob.
+        """
         if not self._bucket.put_new(keys.begun(upload), b""):
             raise already_begun(upload)
+        if unsaid:
+            self._running.keep(upload, (0,), hashlib.sha256())
 
     def received(self, upload: str) -> int:
         """Answer how many bytes have arrived."""
@@ -64,9 +72,28 @@ class ObjectUploads:
         if offset != state.received:
             raise wrong_offset(upload, offset, state.received)
         data = bytes(chunk)
-        if data and not self._bucket.put_new(keys.piece(upload, offset), data):
+        if not data:
+            return offset
+        digest = self._running.take(upload, (offset,))
+        with hashing(digest, memoryview(data)):
+            new = self._bucket.put_new(keys.piece(upload, offset), data)
+        if not new:
             raise wrong_offset(upload, offset, self.received(upload))
+        self._running.keep(upload, (offset + len(data),), digest)
         return offset + len(data)
+
+    def digest(self, upload: str) -> tuple[str, int]:
+        """Answer sha256 and size of what has arrived."""
+        state = self._look(upload)
+        if state.done:
+            return state.done
+        digest = self._running.take(upload, (state.received,))
+        if digest is None:
+            digest = hashlib.sha256()
+            for piece in self._bytes(upload, state):
+                digest.update(piece)
+        self._running.keep(upload, (state.received,), digest)
+        return digest.hexdigest(), state.received
 
     def finish(self, upload: str, sha256: str, size: int) -> None:
         """Stream the pieces into a blob, verified, and keep it until `drop` or `sweep`.
@@ -90,10 +117,12 @@ class ObjectUploads:
                 if self._look(upload).done != (sha256, size):
                     raise
             self._bucket.put(keys.done(upload, sha256, size), b"")
+        self._running.forget(upload)
         self._delete([each.key for each in state.pieces])
 
     def drop(self, upload: str) -> None:
         """Forget an upload and what it holds; a published blob stays."""
+        self._running.forget(upload)
         for folder in (f"{keys.KEPT}/{checked_upload(upload)}", keys.upload(upload)):
             self._delete([each.key for each in self._bucket.list(folder)])
 

@@ -178,8 +178,11 @@ class Uploads(Protocol):
     they do, one of them is a `Conflict`.
     """
 
-    def begin(self, upload: str) -> None:
-        """Make an empty upload."""
+    def begin(self, upload: str, *, unsaid: bool = False) -> None:
+        """Make an empty upload.
+
+        `unsaid`: which bytes are to come nobody says; `digest` will be asked.
+        """
         ...
 
     def received(self, upload: str) -> int:
@@ -191,6 +194,14 @@ class Uploads(Protocol):
 
         Raises `Conflict` (with `received=`) for another offset, `NotFound`
         where there is no such upload, `Unavailable` where the store is full or away.
+        """
+        ...
+
+    def digest(self, upload: str) -> tuple[str, int]:
+        """Answer sha256 and size of what has arrived. Raises `NotFound`, and `Conflict` as it grows.
+
+        Nothing is read for it where this process began the upload, `unsaid`,
+        and took all of it.
         """
         ...
 
