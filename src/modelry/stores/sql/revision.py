@@ -24,7 +24,7 @@ from modelry.core.strict_json import dumps
 from modelry.stores.sql.tables import metadata, projects
 from modelry.stores.sql.views import make_views
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Every schema there was, the present one last; each has a file in `migrations/versions`."""
 
 HEAD = REVISIONS[-1]

@@ -22,12 +22,20 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
 
 # SQLite numbers rows by itself only for a column of type INTEGER.
 _Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _index_of_some(name: str, column: str, *more: str) -> Index:
+    """Index the rows that have something in the first column: of most there is nothing to keep."""
+    some = text(f"{column} IS NOT NULL")
+    return Index(name, column, *more, sqlite_where=some, postgresql_where=some)
+
 
 projects = Table(
     "projects",
@@ -89,16 +97,16 @@ versions = Table(
     Index("versions_by_change", "model_id", "changed", "number", "deleted"),
     Index("versions_by_digest", "digest", "model_id"),
     Index("versions_by_time", "created", "id"),
-    Index("versions_by_run", "run_id"),
+    _index_of_some("versions_by_run", "run_id"),
     Index("versions_by_uid", "uid", unique=True),
     Index("versions_by_author", "author", "created", "id"),
     Index("versions_in_stage", "stage", "created", "id"),
-    Index("versions_by_format", "format", "created", "id"),
-    Index("versions_by_framework", "framework", "created", "id"),
+    _index_of_some("versions_by_format", "format", "created", "id"),
+    _index_of_some("versions_by_framework", "framework", "created", "id"),
     Index("versions_by_label", "label_key", "created", "id"),
     Index("versions_by_number", "number", "created", "id"),
     Index("versions_by_size", "size"),
-    Index("versions_by_base", "base", "created", "id"),
+    _index_of_some("versions_by_base", "base", "created", "id"),
 )
 
 counts = Table(
@@ -246,7 +254,7 @@ kept = Table(
     Column("key", Text, primary_key=True),
     Column("body", Text, nullable=False),
     Column("until", BigInteger),
-    Index("kept_until", "until"),
+    _index_of_some("kept_until", "until"),
     sqlite_with_rowid=False,
 )
 
