@@ -40,8 +40,11 @@ class Hot(Protocol):
         """The template of the route."""
         ...
 
-    def read(self, request: Request) -> tuple[Actor, Response]:
-        """Look who asks and answer him; runs in a thread, raises what a verb does."""
+    def read(self, request: Request) -> tuple[Actor, Response | None]:
+        """Look who asks and answer him; runs in a thread, raises what a verb does.
+
+        None where the answer is too large for that: then the app is asked.
+        """
         ...
 
     def refuse(self, error: Exception, request_id: str) -> Response:

@@ -149,6 +149,9 @@ class HotDoors:
             except Exception as error:  # noqa: BLE001 - whoever reads says how it is refused
                 response = hot.refuse(error, request_id)
             else:
+                if found is None:
+                    await self._app(scope, receive, send)
+                    return
                 if await self._now() == mark:  # else it changed meanwhile: the next one remembers
                     self._remember(key, mark, found)
                 await _send(found, seen, scope, send)
@@ -179,9 +182,11 @@ class HotDoors:
         self._known.clear()
         self._at, self._bytes = mark, 0
 
-    def _read(self, request: Request, hot: Hot) -> tuple[Hashable, _Remembered]:
+    def _read(self, request: Request, hot: Hot) -> tuple[Hashable, _Remembered | None]:
         mark = self._desk.world.store.generation()
         actor, response = hot.read(request)
+        if response is None:
+            return mark, None
         etag = response.headers.get("etag", "").encode()
         headers = [*response.raw_headers, *RAW_SECURITY]
         return mark, _Remembered(

@@ -6,10 +6,15 @@ calls an HTTP artifact repository: below it are the files, and beside it a list.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
+
 from starlette.responses import Response
 
 from modelry.core.access import Action
+from modelry.core.errors import Corrupt
 from modelry.core.model import File, Version
+from modelry.core.ports import Blobs
 from modelry.core.service import Service
 from modelry.server.dialects.mlflow.asked import Asked
 from modelry.server.dialects.mlflow.doors import Document, MlflowCall, Work, door, raw_door
@@ -17,7 +22,10 @@ from modelry.server.dialects.mlflow.refusals import absent
 from modelry.server.dialects.mlflow.sources import ARTIFACTS, SEALED
 from modelry.server.sending import answer_file, headers_of
 
-_VERSION = f"{SEALED}/{{name}}/{{number}}{ARTIFACTS}"
+VERSION = f"{SEALED}/{{name}}/{{number}}{ARTIFACTS}"
+FILE = f"{VERSION}/{{path:path}}"
+SMALL = 64 * 1024
+"""Bytes of the largest file that is read in one go, verified, and may be remembered."""
 
 
 def _version(service: Service, project: str, name: str, number: object) -> Version:
@@ -52,6 +60,30 @@ async def get_file(call: MlflowCall) -> Response:
     return await answer_file(call.request, file, headers, desk.world.blobs, desk.threads)
 
 
+def small_file(asked: Asked, blobs: Blobs) -> Callable[[Service], Response | None]:
+    """Answer a file whole, verified; None where it is not small."""
+    project, place = asked.project, asked.place
+
+    def work(service: Service) -> Response | None:
+        file = _file(_version(service, project, place["name"], place["number"]), place["path"])
+        if file.size > SMALL:
+            return None
+        data = _verified(file, blobs)
+        return Response(data, headers=headers_of(file.path, file.sha256, file.size))
+
+    return work
+
+
+def _verified(file: File, blobs: Blobs) -> bytes:
+    """Read a small file. Raises `Corrupt` where it is not what it was."""
+    with blobs.open(file.sha256) as blob:
+        data = blob.read(file.size + 1)
+    if hashlib.sha256(data).hexdigest() != file.sha256:
+        msg = f"the bytes of {file.path!r} (sha256:{file.sha256}) have changed; run modelry verify"
+        raise Corrupt(msg, sha256=file.sha256)
+    return data
+
+
 def _file(version: Version, path: str) -> File:
     for file in version.files:
         if file.path == path:
@@ -61,6 +93,6 @@ def _file(version: Version, path: str) -> File:
 
 
 routes = [
-    door("GET", _VERSION, list_files, Action.READ),
-    raw_door("GET", f"{_VERSION}/{{path:path}}", get_file, Action.READ),
+    door("GET", VERSION, list_files, Action.READ),
+    raw_door("GET", FILE, get_file, Action.READ),
 ]
