@@ -100,7 +100,6 @@ def test_options_and_the_environment_say_how_to_reach_it(monkeypatch: pytest.Mon
         "s3://bucket?timeout=0",
         "s3://bucket?retries=-1",
         "s3://bucket?part=100",
-        "gs://bucket?endpoint=http://127.0.0.1",
         "ftp://bucket",
     ],
 )

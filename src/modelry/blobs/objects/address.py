@@ -15,7 +15,7 @@ _SCHEMES: Final = ("s3", "gs", "az")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}", re.ASCII)
 _ENDPOINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
-    "gs": (),
+    "gs": ("GOOGLE_BASE_URL",),
     "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
 }
 
@@ -78,7 +78,7 @@ def _environment(scheme: str) -> str | None:
 
 def _with_option(address: Address, name: str, value: str) -> Address:
     """Set one option. The value of an unknown one is not repeated: it may be a secret."""
-    if name not in _OPTIONS or (name == "endpoint" and address.scheme == "gs"):
+    if name not in _OPTIONS:
         known = ", ".join(_OPTIONS)
         msg = f"an object store has no option {name!r}; there are: {known}. "
         raise Invalid(msg + "Credentials are set in the environment", option=name)

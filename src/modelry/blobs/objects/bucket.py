@@ -162,7 +162,7 @@ class Bucket:
                 data = memoryview(result.bytes())
         except FileExistsError:
             raise self._replaced(found.key) from None
-        if result.meta["size"] != found.size or result.meta["e_tag"] != found.tag:
+        if result.meta["size"] != found.size or _quoted(result.meta["e_tag"]) != found.tag:
             raise self._replaced(found.key)
         if len(data) != end - begin:
             raise self.broken_off(found.key)
@@ -185,7 +185,7 @@ class Bucket:
 
     def _found(self, meta: obstore.ObjectMeta) -> Found:
         key = meta["path"].removeprefix(self._prefix)
-        return Found(key, meta["size"], meta["last_modified"].timestamp(), meta["e_tag"])
+        return Found(key, meta["size"], meta["last_modified"].timestamp(), _quoted(meta["e_tag"]))
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
@@ -236,6 +236,11 @@ class Bucket:
         return Unavailable(msg, reason="storage_away", where=str(self.address))
 
 
+def _quoted(tag: str | None) -> str | None:
+    """Answer an ETag as RFC 9110 writes it; the lists of Azure leave the quotes out."""
+    return tag if tag is None or tag.endswith('"') else f'"{tag}"'
+
+
 def _why(text: str) -> str:
     """Answer in words of ours what obstore's message says; its own may hold signatures."""
     lower = text.lower()
@@ -267,6 +272,13 @@ def _open(address: Address) -> S3Store | GCSStore | AzureStore:
         },
     }
     if address.scheme == "gs":
+        if address.endpoint:
+            return GCSStore(
+                address.bucket,
+                base_url=address.endpoint,
+                client_options=client,
+                retry_config=retry,
+            )
         return GCSStore(address.bucket, client_options=client, retry_config=retry)
     if address.scheme == "az":
         if address.endpoint:
