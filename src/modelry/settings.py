@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import ByteSize, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -88,6 +88,11 @@ class Settings(FromFiles):
     token: SecretStr | None = Field(
         default=None,
         description="The token for a server; without one what `modelry login` kept.",
+    )
+    cache_size: ByteSize | None = Field(
+        default=None,
+        description="Bytes that may stay of what was fetched from servers (10GB, 512MiB); what was "
+        "used least recently goes first; all where nothing is set.",
     )
 
 

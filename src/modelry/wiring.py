@@ -48,6 +48,8 @@ def connect(uri: str | None = None, *, home: Path | None = None) -> RegistryRepo
             remote: RegistryRepository = plugins.load("remotes", scheme)(
                 chosen, home=folder, token=token
             )
+            if settings.cache_size is not None and isinstance(remote, Caching):
+                remote.limit_cache(settings.cache_size)
             return remote
     return Registry(embedded(settings, uri, home=home))
 
@@ -109,6 +111,15 @@ def embedded(settings: Settings, uri: str | None = None, *, home: Path | None = 
     if isinstance(store, Trusting):
         store.trust(_witness(world, store.folder))
     return world
+
+
+@runtime_checkable
+class Caching(Protocol):
+    """A registry elsewhere that keeps on this disk what it fetched."""
+
+    def limit_cache(self, size: int) -> None:
+        """Leave at most `size` bytes of it."""
+        ...
 
 
 @runtime_checkable

@@ -14,6 +14,7 @@ from modelry.cli.commands import (
     aliases,
     archives,
     audit,
+    cached,
     configuration,
     copying,
     database,
@@ -83,6 +84,7 @@ app.add_typer(stages.stages, name="stages", rich_help_panel="Stages")
 app.add_typer(projects.project, name="project", rich_help_panel="Keeping in order")
 app.add_typer(database.database, name="db", rich_help_panel="Keeping in order")
 app.add_typer(audit.audit, name="audit", rich_help_panel="Keeping in order")
+app.add_typer(cached.cache, name="cache", rich_help_panel="Keeping in order")
 app.add_typer(configuration.config, name="config", rich_help_panel="Keeping in order")
 app.add_typer(accounts.account, name="account", rich_help_panel="Coming in")
 app.add_typer(members.member, name="member", rich_help_panel="Coming in")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*([smhd]?)", re.ASCII)
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,3})?)\s*(?:([kmgt]?)(i?)b?)", re.ASCII)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 T = TypeVar("T")
@@ -49,6 +50,16 @@ def seconds(text: str) -> float:
         msg = f"{text!r} is not a duration; write seconds (3600), or 90s, 30m, 1h, 7d"
         raise typer.BadParameter(msg)
     return float(match[1]) * _SECONDS[match[2]]
+
+
+def size(text: str) -> int:
+    """Read a number of bytes: `1000000`, `500MB`, `1.5GB`, `512MiB`."""
+    match = _SIZE.fullmatch(text.strip().lower())
+    if match is None:
+        msg = f"{text!r} is not a size; write bytes (1000000), or 500MB, 10GB, 512MiB"
+        raise typer.BadParameter(msg)
+    power = " kmgt".index(match[2] or " ")
+    return int(float(match[1]) * (1024 if match[3] else 1000) ** power)
 
 
 def _pairs(given: Iterable[str], option: str, read: Callable[[str, str], T]) -> dict[str, T]:

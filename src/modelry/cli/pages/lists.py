@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
@@ -12,6 +13,9 @@ from modelry.cli.pages.table import Column
 from modelry.cli.text import one_line
 from modelry.core.lifecycle import Lifecycle
 from modelry.core.model import Deployment, ModelSummary, Pointer, Version
+
+if TYPE_CHECKING:
+    from modelry.remotes.client.eviction import Entry
 
 _METRICS_SHOWN = 3
 
@@ -118,6 +122,26 @@ def settings_table(sheet: Sheet, rows: Iterable[tuple[str, str, str]]) -> None:
     columns = [Column("SETTING", 9), Column("VALUE", 8, 20), Column("FROM", 7, 20)]
     lines = [(flat(name, "bold"), flat(value), flat(place)) for name, value, place in rows]
     sheet.table(columns, lines)
+
+
+def cache_table(sheet: Sheet, found: Iterable[Entry]) -> None:
+    """Print one blob of the cache per line, what was used least recently first."""
+    rows = [
+        (
+            flat(each.sha256[:12], "bold"),
+            Text(words.size(each.size)),
+            Text("" if each.whole else "unfinished"),
+            Text(sheet.ago(round(each.used * 1_000_000))),
+        )
+        for each in found
+    ]
+    columns = [
+        Column("BLOB", 9),
+        Column("SIZE", 7, right=True),
+        Column("STATE", 4),
+        Column("USED", 6),
+    ]
+    sheet.table(columns, rows)
 
 
 def stages_table(sheet: Sheet, lifecycle: Lifecycle) -> None:

@@ -5,7 +5,7 @@
     root/parts/abcdef....have   which ranges of it are here: `length`, then one number a line
     root/locks/                 one fetcher at a time
 
-The folder may be deleted whenever nothing is fetched.
+The folder may be deleted whenever nothing is fetched. `eviction` keeps it small.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from modelry.blobs.layout import Layout
 from modelry.blobs.local import LocalBlobs
 from modelry.blobs.locks import Lock
 from modelry.blobs.meter import Meter
+from modelry.core.errors import Corrupt
 from modelry.durable import READ_ONLY, storing, write_all
+from modelry.remotes.client.eviction import LOCKS, PARTS, evict, used
 
 
 class Cache:
@@ -34,13 +36,25 @@ class Cache:
     def __init__(self, root: Path) -> None:
         self._layout = Layout(root)
         self._blobs = LocalBlobs(root)
-        self._parts = root / "parts"
-        self._locks = root / "locks"
+        self._parts = root / PARTS
+        self._locks = root / LOCKS
         self._root = root
 
     def open(self, sha256: str, size: int) -> BinaryIO | None:
-        """Open a blob, None where it is not here, whole."""
-        return self._blobs.open(sha256) if self._blobs.size(sha256) == size else None
+        """Open a blob, None where it is not here, whole. It counts as used now."""
+        if self._blobs.size(sha256) != size:
+            return None
+        try:
+            found = self._blobs.open(sha256)
+        except Corrupt:  # evicted since
+            return None
+        used(self._layout.blob(sha256))
+        return found
+
+    def fit(self, limit: int | None) -> None:
+        """Give up what was used least recently until `limit` bytes are left; None keeps all."""
+        if limit is not None:
+            evict(self._root, limit)
 
     def drop(self, sha256: str) -> bool:
         """Forget a blob, so that it is fetched anew; say whether it was here."""

@@ -57,6 +57,7 @@ class Client:
         self._wire = wire
         self._home = home
         self._cache = Cache(home / "cache")
+        self._cache_size: int | None = None
         self._sessions = Sessions(home / "uploads", str(wire.address))
 
     def __repr__(self) -> str:
@@ -66,6 +67,10 @@ class Client:
     def admin(self) -> ClientAdministration:
         """Accounts, members, tokens and trusted publishers."""
         return ClientAdministration(self._wire)
+
+    def limit_cache(self, size: int) -> None:
+        """Leave at most `size` bytes in the cache after each `use`."""
+        self._cache_size = size
 
     def __enter__(self) -> Self:
         return self
@@ -228,7 +233,9 @@ class Client:
         except Corrupt as error:
             if not self._drop_cached(error):
                 raise
-        return self._place(version, target, progress)
+            return self._place(version, target, progress)
+        finally:
+            self._cache.fit(self._cache_size)
 
     def _place(self, version: Version, to: Path | None, progress: Progress | None) -> Path:
         fetched = Fetched(self._wire, self._cache, version, progress)

@@ -58,7 +58,7 @@ class Fetched:
                 self._meter.add(file.size)
                 return found
             self._fetch(file, arrival)
-        found = self._cache.open(sha256, file.size)
+            found = self._cache.open(sha256, file.size)  # before anybody may evict it
         if found is None:
             raise _broken(file)
         return found
