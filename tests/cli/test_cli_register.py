@@ -166,3 +166,17 @@ def test_json_is_one_document_without_colour_even_where_colour_is_forced(
 
     assert json.loads(said.out)["ref"] == "churn:1"
     assert "\x1b" not in said.out
+
+
+def test_s2_15_a_registration_that_fails_is_in_the_log_once(
+    run: Command, model_file: MakeFile
+) -> None:
+    run("register", "churn", model_file("m.bin", b"x"), "--version", "1.0.0")
+    run("register", "churn", model_file("n.bin", b"y"), "--version", "1.0.0", code=1)
+    run("register", "no name!", model_file("n.bin", b"y"), "--version", "1", code=1)
+    run("register", "churn", "absent.bin", code=1)
+    found = run("log", "--kind", "change.denied").lines
+    told = [line for line in found if "was denied to register" in line]
+    assert [part in line for part, line in zip(
+        ("(churn): there is no", "(no name! 1): ", "(churn 1.0.0): churn 1.0.0 is taken"), told,
+        strict=True)] == [True] * 3, found  # fmt: skip

@@ -192,6 +192,7 @@ SERVICE_ROWS: dict[str, list[Row]] = {
     "enlist": [team(P, lambda r, _, p: r.enlist(f"{p}/new", Parts("folder", ()), PLAIN))],
     "take": [team(P, lambda r, s, p: r.take(f"{p}/new", s.file, PLAIN))],
     "refused": [everybody(lambda r, _, __: r.refused("team/new", Conflict("taken")))],
+    "registering": [everybody(lambda r, _, __: r.registering("team/new"))],
     "reword": [team(D, lambda r, _, p: r.reword(f"{p}/m:1", Wording(tags={"a": "b"})))],
     "new_model": [team(P, lambda r, _, p: r.new_model(f"{p}/new", "", {}))],
     "new_project": [whole(lambda r, _, __: r.new_project("fresh")),

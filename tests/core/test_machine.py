@@ -6,7 +6,7 @@ one; after each step the promises of the architecture are checked.
 
 import hashlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from modelry.core.errors import Conflict, NotFound, RegistryError
-from modelry.core.events import relabels
+from modelry.core.events import EventKind, Head, relabels
 from modelry.core.names import parse_ref
 from modelry.core.ports import Store
 from modelry.core.registry import Registry
@@ -80,13 +80,13 @@ class Machine(RuleBasedStateMachine):
         self.registry.close()
         self.stack.close()
 
-    def attempt(self, name: str, verb: Callable[[], object]) -> bool:
-        """Run a verb; a refused one must change nothing (promise 8)."""
+    def attempt(self, name: str, verb: Callable[[], object], *, told: bool = False) -> bool:
+        """Run a verb; a refused one must change nothing but, where it is `told`, the log (promise 8)."""
         before = self.registry.checkpoint().heads
         refusal = refused(verb)
         if refusal is not None:
             assert isinstance(refusal, Conflict | NotFound), refusal
-            assert self.registry.checkpoint().heads == before
+            self._refused(before, refusal, told=told)
             return False
         after = {head.chain: head.seq for head in self.registry.checkpoint().heads}
         grown = sum(after.values()) - sum(head.seq for head in before)
@@ -94,6 +94,17 @@ class Machine(RuleBasedStateMachine):
         self.acknowledged += grown
         assert name.lower() in {chain.partition("/")[2] for chain in after} or not grown
         return True
+
+    def _refused(self, before: Sequence[Head], refusal: RegistryError, *, told: bool) -> None:
+        after = self.registry.checkpoint().heads
+        if not told:
+            assert after == before
+            return
+        old, new = ({head.chain: head.seq for head in heads} for heads in (before, after))
+        assert new == old | {"default": old.get("default", 0) + 1}
+        last = self.registry.project_history().events[0]
+        assert (last.kind, last.body["reason"]) == (EventKind.DENIED, refusal.message)
+        self.acknowledged += 1
 
     @rule(name=NAMES, content=CONTENT, label=LABELS)
     def register(self, name: str, content: str, label: str | None) -> None:
@@ -109,7 +120,9 @@ class Machine(RuleBasedStateMachine):
             if known is None
             else expected.alive(known) and expected.digests[known] == content
         )
-        done = self.attempt(name, lambda: self.registry.register(name, path, version=label))
+        done = self.attempt(
+            name, lambda: self.registry.register(name, path, version=label), told=True
+        )
         assert done == fits
         if done and known is None:
             made = number or expected.last + 1

@@ -251,3 +251,18 @@ def test_the_file_shows_what_the_calls_did(
         assert "path cannot be edited; put back 'models/" in caplog.text
         path.write_text(text, encoding="utf-8")
         assert listed(site.admin)[0]["status"] == "production"
+
+
+def test_s2_15_an_entry_that_is_refused_is_in_the_log_once(site: Site, models: Path) -> None:
+    path, bob = put(models, 1), site.account("bob", default="publisher")
+    assert bob.post(MODELS, entry(1, path)).status_code == 201
+    bad = [(entry(1, path), 409), (entry("x", path), 422), ({"model_name": NAME}, 422),
+           (entry(2, "/etc/passwd"), 404), ([], 422)]  # fmt: skip
+    for body, status in bad:
+        assert bob.post(MODELS, body).status_code == status
+    assert bob("POST", MODELS, content=b"{").status_code == 400
+    where = "/registry/audit?kind=change.denied&actor=bob"
+    found = site.admin.get(where).json()["items"][::-1]
+    assert [each["body"].get("what") for each in found] == [NAME] * 4 + [None] * 2
+    assert [each["body"].get("version") for each in found][:2] == ["1", "x"]
+    assert {each["body"]["asked"] for each in found} == {"register"}

@@ -400,3 +400,47 @@ def test_what_is_remembered_for_one_caller_or_project_is_not_for_another(
         assert stranger.post(latest, {"name": name}).status_code == 404
         assert site.nobody.post(latest, {"name": name}).status_code == 401
         assert site.admin("POST", latest, content=b"{").status_code == 400
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "a source that leads elsewhere": ({"source": "s3://b/../c"}, "Invalid model version source"),
+    "a version that is not here": ({"source": "models:/none/1"}, "Unable to fetch model"),
+    "no source": ({}, "Missing value for required parameter 'source'"),
+    "a tag of ours": (
+        {"source": "s3://b/1", "tags": [{"key": "modelry.x", "value": "1"}]},
+        "are kept by the registry",
+    ),
+    "a path of this machine": ({"source": "/etc/passwd"}, "a local path as a model version"),
+    "a description that is none": ({"source": "s3://b/1", "description": 7}, "description"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_s2_15_a_version_that_is_refused_is_in_the_log_once(
+    site: Site, name: str, what: str
+) -> None:
+    asked, reason = REFUSED[what]
+    bob = site.account(default="publisher")
+    status, _, message = refused(bob, "POST", "model-versions/create", name=name, **asked)
+    assert (status, reason in message) == (400, True)
+    (event,) = denied_to(site, bob)
+    assert (event["chain"], event["body"]["asked"]) == ("default", "register")
+    assert (event["body"]["what"], event["body"]["reason"]) == (f"default/{name}", message)
+
+
+def test_s2_15_a_version_of_a_model_that_is_absent_is_in_the_log_once(site: Site) -> None:
+    bob = site.account(default="publisher")
+    status, code, _ = refused(bob, "POST", "model-versions/create", name="absent model",
+                              source="s3://b/1")  # fmt: skip
+    assert (status, code) == (404, "RESOURCE_DOES_NOT_EXIST")
+    (event,) = denied_to(site, bob)
+    assert "there is no model" in event["body"]["reason"]
+    assert bob("POST", f"{API}/model-versions/create", content=b"{").status_code == 400
+    assert [each["body"]["what"] for each in denied_to(site, bob)][:1] == ["default/"]
+
+
+def denied_to(site: Site, caller: Caller) -> list[dict[str, Any]]:
+    actor = caller.get("/registry/me").json()["account"]
+    where = {"kind": "change.denied", "actor": actor}
+    found: list[dict[str, Any]] = site.admin.get("/registry/audit", params=where).json()["items"]
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelry.telemetry.redaction import redact
+from modelry.core.redaction import redact
 
 SECRET = "S3cr3t" + "x" * 37
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"

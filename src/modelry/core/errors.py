@@ -23,6 +23,8 @@ class RegistryError(Exception):
     """The root of the tree; `facts` holds what a program may want to know."""
 
     code: ClassVar[str] = "error"
+    recorded = False
+    """Whether an event tells of this refusal already."""
 
     def __init__(self, message: str, **facts: object) -> None:
         super().__init__(message)

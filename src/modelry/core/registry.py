@@ -38,6 +38,7 @@ from modelry.core.verbs import (
 )
 from modelry.core.verbs import audit as audits
 from modelry.core.verbs import export as exports
+from modelry.core.verbs.attempt import registering
 from modelry.core.verbs.permit import permit
 from modelry.core.verbs.world import World, lifecycle_of
 
@@ -126,20 +127,22 @@ class Registry:
         time, git commit and Python environment are recorded by themselves.
 
         Raises `Conflict` where the label is taken by other bytes, `Invalid`
-        for anything that breaks a rule, `NotFound` where nothing is at `source`.
+        for anything that breaks a rule, `NotFound` where nothing is at
+        `source`; each refusal is in the log.
         """
-        checked = draft(
-            version=version,
-            metrics=metrics,
-            params=params,
-            tags=tags,
-            datasets=datasets,
-            description=description,
-            run_id=run_id,
-        )
-        ref = self._model(name, Action.REGISTER)
-        base_ref = self._ref(base, Action.READ) if base else None
-        return register.register(self._world, ref, Path(source), checked, base_ref, progress)
+        with registering(self._world, name, version):
+            checked = draft(
+                version=version,
+                metrics=metrics,
+                params=params,
+                tags=tags,
+                datasets=datasets,
+                description=description,
+                run_id=run_id,
+            )
+            ref = self._model(name, Action.REGISTER)
+            base_ref = self._ref(base, Action.READ) if base else None
+            return register.register(self._world, ref, Path(source), checked, base_ref, progress)
 
     def create_model(
         self, name: str, *, description: str = "", tags: TagsInput | None = None

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeVar
 
 from modelry.core.access import Action, Actor
 from modelry.core.draft import Draft, TagsInput, checked_tags
-from modelry.core.errors import Invalid, RegistryError
+from modelry.core.errors import RegistryError
 from modelry.core.lifecycle import Lifecycle
 from modelry.core.model import File, Model, ModelSummary, Stamp, Version
-from modelry.core.names import DEFAULT_PROJECT, check_project, parse_model, parse_ref
+from modelry.core.names import check_project, parse_model, parse_ref
 from modelry.core.ports import View
 from modelry.core.registry import PathInput, Registry
 from modelry.core.selection import FoundVersion, Selection
 from modelry.core.tracking.model import LoggedModel, Run
 from modelry.core.tracking.tracking import Tracking
 from modelry.core.verbs import (
+    attempt,
     catalogue,
     describe,
     enlist,
@@ -32,7 +34,6 @@ from modelry.core.verbs.catalogue import Entry, Sheet
 from modelry.core.verbs.describe import Wording
 from modelry.core.verbs.enlist import Parts
 from modelry.core.verbs.listing import Leaf, Summary
-from modelry.core.verbs.permit import deny
 from modelry.core.verbs.promote import Choice
 
 T = TypeVar("T")
@@ -67,9 +68,10 @@ class Service(Registry):
         that is there, else they are a `Conflict`. With `known` the model has
         to be there already.
         """
-        ref = self._model(name, Action.REGISTER)
-        base_ref = self._ref(base, Action.READ) if base else None
-        return enlist.enlist(self._world, ref, parts, draft, base_ref, again=again, known=known)
+        with self.registering(name, draft.version):
+            ref = self._model(name, Action.REGISTER)
+            base_ref = self._ref(base, Action.READ) if base else None
+            return enlist.enlist(self._world, ref, parts, draft, base_ref, again=again, known=known)
 
     def take(
         self, name: str, path: PathInput, draft: Draft, *, origin: str | None = None
@@ -79,19 +81,24 @@ class Service(Registry):
         Its source is called `origin`, else by the whole path. A label that is
         taken is a `Conflict`, by the same bytes too.
         """
-        ref = self._model(name, Action.REGISTER)
-        return register.register(
-            self._world, ref, Path(path), draft, None, None, again=False, origin=origin
-        )
+        with self.registering(name, draft.version):
+            ref = self._model(name, Action.REGISTER)
+            return register.register(
+                self._world, ref, Path(path), draft, None, None, again=False, origin=origin
+            )
+
+    def registering(
+        self, name: str, label: object = None, *also: type[Exception]
+    ) -> AbstractContextManager[None]:
+        """Record what is refused in this context as a version that was not registered, once.
+
+        `also` are kinds of refusal that a dialect has of its own.
+        """
+        return attempt.registering(self._world, name, label, *also)
 
     def refused(self, name: str, refusal: RegistryError) -> None:
-        """Record that a version was not registered, and why; who may not has left a record already."""
-        try:
-            key = parse_model(name).project
-        except Invalid:
-            key = DEFAULT_PROJECT
-        if self._world.actor.may(Action.REGISTER, key, self._world.needs):
-            deny(self._world, key, Action.REGISTER, refusal.message, name)
+        """Record that a version was not registered because what was sent cannot be read."""
+        attempt.refused(self._world, name, refusal)
 
     def reword(self, ref: str, wording: Wording) -> None:
         """Change the description and the tags of a version or a model in one change."""

@@ -54,6 +54,7 @@ from modelry.settings import ServerSettings
 from modelry.telemetry import Telemetry, TelemetrySettings
 
 _LOG = logging.getLogger("modelry.server")
+_REGISTERING = "create_version"
 _MOVING = 16
 _ABOUT = """A model registry: registered models, sealed versions, stages, aliases, history.
 
@@ -77,7 +78,7 @@ def make_app(world: World, settings: ServerSettings) -> ASGIApp:
     desk = desk_of(world, settings)
     signing_in = signin_routes(sign_in(settings), _as_itself(desk), desk.threads.run)
     app = native_app(desk, *signing_in, figures_route(desk))
-    native = ShortWay(app, desk, ("create_version",), _broken)
+    native = ShortWay(app, desk, (_REGISTERING,), _broken)
     dialects = installed_dialects(desk)
     edge = Edge(Doors(native, dialects), settings)
     return Telemetry(HotDoors(edge, desk, native_hot(desk), dialects), telemetry(settings))
@@ -158,22 +159,28 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _not_as_asked(request: Request, error: Exception) -> Response:
     """Name each field that breaks a rule; a caller without a token learns nothing."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for these
-    stranger = await _stranger(request)
-    if stranger is not None:
-        return stranger
     rows = [f"{_where(each['loc'])}: {each['msg']}" for each in error.errors()]
     fields = [_where(each["loc"]) for each in error.errors()]
     msg = "; ".join(rows[:10])
-    return problem(Invalid(msg, fields=fields[:10]), _request_id(request))
+    refusal = Invalid(msg, fields=fields[:10])
+    return await _stranger(request, refusal) or problem(refusal, _request_id(request))
 
 
-async def _stranger(request: Request) -> Response | None:
-    """Answer the refusal of a caller without a token that is known."""
+async def _stranger(request: Request, refusal: RegistryError | None = None) -> Response | None:
+    """Answer the refusal of a caller without a token that is known.
+
+    Of anybody else `refusal` is recorded where a version was to be registered.
+    """
     desk: Desk = request.app.state.desk
+    call = Call(desk, request)
+    route = request.scope.get("route")
     try:
-        await desk.threads.run(Call(desk, request).actor)
-    except RegistryError as refusal:
-        return problem(refusal, _request_id(request))
+        if refusal is not None and getattr(route, "name", None) == _REGISTERING:
+            await call.refuse(request.path_params["model_id"], refusal)
+        else:
+            await desk.threads.run(call.actor)
+    except RegistryError as unknown:
+        return problem(unknown, _request_id(request))
     return None
 
 
@@ -184,10 +191,10 @@ def _where(place: tuple[object, ...]) -> str:
 async def _by_framework(request: Request, error: Exception) -> Response:
     """Answer what the framework refused in our own words, to those who are known here."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for these
-    stranger = await _stranger(request)
+    cause = error.__cause__
+    stranger = await _stranger(request, cause if isinstance(cause, RegistryError) else None)
     if stranger is not None:
         return stranger
-    cause = error.__cause__
     if isinstance(cause, RegistryError):
         return problem(cause, _request_id(request))
     if error.status_code == 404:  # noqa: PLR2004 - the status

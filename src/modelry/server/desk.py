@@ -11,7 +11,7 @@ from typing import TypeVar
 from starlette.requests import Request
 
 from modelry.core.access import Actor
-from modelry.core.errors import Invalid
+from modelry.core.errors import Invalid, RegistryError
 from modelry.core.model import Commit, Environment
 from modelry.core.ports import View
 from modelry.core.service import Service
@@ -103,6 +103,17 @@ class Call:
         answer = work(service)
         self.notes = tuple(told.notes)
         return answer
+
+    async def refuse(self, name: str, refusal: RegistryError) -> None:
+        """Record that no version of `name` was registered, because what was sent cannot be read.
+
+        Raises `Unauthenticated` for a caller who is not known, and records nothing then.
+        """
+
+        def note() -> None:
+            self.desk.service(self.actor(), self.trace).refused(name, refusal)
+
+        await self.desk.threads.run(note)
 
     def actor(self) -> Actor:
         """Answer who asks; reads the store where it is not known yet. Raises `Unauthenticated`."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 import msgspec
 from starlette.applications import Starlette
@@ -11,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from modelry.core.access import Action
 from modelry.core.errors import (
     Conflict,
     Corrupt,
@@ -76,6 +78,20 @@ async def safely(done: Callable[[], Awaitable[Response]], refuse: Refuse = refus
         _LOG.exception("a request broke")
         msg = "something broke in the server; its log tells what"
         return refuse(Corrupt(msg))
+
+
+@asynccontextmanager
+async def reading(call: Call, rule: Action, name: Callable[[], str]) -> AsyncIterator[None]:
+    """Read a request here; one to register that cannot be read is in the log (S2.15).
+
+    `name` tells the model of it, as far as that is known.
+    """
+    try:
+        yield
+    except RegistryError as error:
+        if rule is Action.REGISTER:
+            await call.refuse(name(), error)
+        raise
 
 
 def plain_app(desk: Desk, routes: Sequence[RuledRoute], refuse: Refuse = refused) -> Starlette:

@@ -11,9 +11,9 @@ import logging
 import sys
 import time
 
+from modelry.core.redaction import redact
 from modelry.telemetry import request_ids
 from modelry.telemetry.options import TelemetrySettings
-from modelry.telemetry.redaction import redact
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message"}

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from json.encoder import encode_basestring_ascii as quoted
 
+from modelry.core.redaction import redact
 from modelry.telemetry.finished import Finished
 from modelry.telemetry.logs import write_line
 from modelry.telemetry.options import TelemetrySettings
-from modelry.telemetry.redaction import redact
 
 Write = Callable[[str], None]
 

@@ -90,11 +90,11 @@ def register(  # noqa: PLR0913 - a version has this many facts
 
 def _last_number(registry: RegistryRepository, model: str) -> int:
     """Answer the last number given out; what has it or a lower one was there before."""
-    from modelry.core.errors import NotFound
+    from modelry.core.errors import Invalid, NotFound
 
     try:
         return registry.model(model).model.last_number
-    except NotFound:
+    except (NotFound, Invalid):  # what is wrong with a name is for `register` to say
         return 0
 
 

@@ -145,11 +145,13 @@ def _denied(event: Event) -> str:
     """Say what was asked for, and where it was a change of a version, of which."""
     if event.number is not None and "to" in event.body:
         return f"was denied to bring version {event.number} to {event.body['to']}"
-    what = event.body.get("what")
-    about = f" ({_short(str(what))})" if what else ""
+    what, version = event.body.get("what"), event.body.get("version")
+    name = str(what) if version is None else f"{what} {version}"
+    about = f" ({_short(name)})" if what else ""
+    why = f": {_short(str(event.body['reason']))}" if "reason" in event.body else ""
     unrecorded = event.body.get("unrecorded")
     more = f", after {plural(unrecorded, 'denial')} like it" if isinstance(unrecorded, int) else ""
-    return f"was denied to {event.body.get('asked')}{about}{more}"
+    return f"was denied to {event.body.get('asked')}{about}{more}{why}"
 
 
 def _member_set(event: Event) -> str:

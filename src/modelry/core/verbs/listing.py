@@ -14,7 +14,7 @@ from modelry.core.model import ModelSummary, Stamp, Version
 from modelry.core.names import MAX_TEXT, Ref, check_text
 from modelry.core.ports import View
 from modelry.core.verbs.look import page_limit
-from modelry.core.verbs.permit import deny, readable
+from modelry.core.verbs.permit import deny, readable, told
 from modelry.core.verbs.world import World, lifecycle_of, living_model
 
 MAX_SKIP = 1_000_000
@@ -109,9 +109,11 @@ def identify_version(world: World, uid: str) -> Ref:
 
 
 def _unknown(world: World, noun: str, uid: str) -> NotFound:
+    absent = NotFound(f"there is no {noun} with the id {uid!r}", id=uid)
     if world.actor.role_in(EVERYWHERE) is None:
         deny(world, REGISTRY, f"read a {noun} by id", "is not a member", uid)
-    return NotFound(f"there is no {noun} with the id {uid!r}", id=uid)
+        return told(absent)
+    return absent
 
 
 def _skip(skip: int) -> int:

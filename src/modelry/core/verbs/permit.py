@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import TypeVar
 
 from modelry.core.access import EVERYWHERE, Action, Role
-from modelry.core.errors import Denied
+from modelry.core.errors import Denied, RegistryError
 from modelry.core.events import REGISTRY, Event, EventKind, project_of
 from modelry.core.ports import Unit
+from modelry.core.redaction import redact
 from modelry.core.strict_json import Json
 from modelry.core.verbs.world import World, no_project, record_alone
 
+E = TypeVar("E", bound=RegistryError)
+
 _MOST = 200
 """Characters that are kept of a name that was refused."""
+
+_LONGEST = 1000
+"""Characters that are kept of why."""
+
+_BEYOND = 1000
+"""Characters after them in which a secret may end that begins before."""
 
 
 def permit(world: World, action: Action, project: str, what: str = "") -> None:
@@ -28,13 +38,20 @@ def permit(world: World, action: Action, project: str, what: str = "") -> None:
     role = actor.role_in(project)
     if role is None and project != EVERYWHERE:
         deny(world, REGISTRY, f"{action} in {project}", "is not a member", what)
-        raise no_project(project)
+        raise told(no_project(project))
     needed = world.needs[action]
     here = "this registry" if project == EVERYWHERE else project
     have = f"{actor.name} is {role} of {here}" if role else f"{actor.name} has no role in {here}"
     msg = f"to {action} takes the role {needed}, and {have}; ask an admin for it"
     deny(world, REGISTRY if project == EVERYWHERE else project, action, msg, what)
-    raise Denied(msg, project=project, needed=str(needed), role=str(role) if role else None)
+    facts = {"needed": str(needed), "role": str(role) if role else None}
+    raise told(Denied(msg, project=project, **facts))
+
+
+def told(error: E) -> E:
+    """Answer a refusal that an event tells of, so that none tells of it once more."""
+    error.recorded = True
+    return error
 
 
 def readable(world: World, project: str | None) -> Collection[str] | None:
@@ -63,9 +80,9 @@ def deny(  # noqa: PLR0913 - a denial has this many facts
     unrecorded = world.denials.admit(caller, now)
     if unrecorded is None:
         return
-    body: dict[str, Json] = {"asked": str(asked), "reason": reason, **facts}
+    body: dict[str, Json] = {"asked": str(asked), "reason": plain(reason, _LONGEST), **facts}
     if what:
-        body["what"] = _plain(what)
+        body["what"] = plain(what)
     if unrecorded:
         body["unrecorded"] = unrecorded
 
@@ -77,11 +94,10 @@ def deny(  # noqa: PLR0913 - a denial has this many facts
     world.store.change(change)
 
 
-def _plain(text: str) -> str:
-    """Answer the beginning of a text that nobody checked, without what cannot be seen."""
-    return "".join(
-        each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text[:_MOST]
-    )
+def plain(text: str, most: int = _MOST) -> str:
+    """Answer the beginning of a text that nobody checked, without secrets and what cannot be seen."""
+    shown = redact(text[: most + _BEYOND])[:most]
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in shown)
 
 
 def shown(world: World, event: Event) -> Event:

@@ -16,7 +16,7 @@ from modelry.core.tracking.model import (
     key_of,
 )
 from modelry.core.tracking.places import KEY, MODEL_ID, RUN_ID
-from modelry.core.verbs.permit import deny, permit
+from modelry.core.verbs.permit import deny, permit, told
 from modelry.core.verbs.world import World, lifecycle_of, tracking_in, tracking_of
 
 Tracked = Experiment | Run | LoggedModel
@@ -33,6 +33,7 @@ def admit(world: World, action: Action, found: Tracked | None, absent: NotFound)
         return
     if world.actor.role_in(EVERYWHERE) is None:
         deny(world, REGISTRY, f"{action} by id", "is not a member", absent.message)
+        raise told(absent)
     raise absent
 
 

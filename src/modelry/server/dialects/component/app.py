@@ -11,13 +11,13 @@ from starlette.responses import Response
 from modelry.core.access import Action
 from modelry.core.documents import iso
 from modelry.core.draft import draft
-from modelry.core.errors import Conflict, Invalid, NotFound
+from modelry.core.errors import Invalid
 from modelry.core.model import Version
 from modelry.core.service import Service
 from modelry.server.desk import Call, Desk
 from modelry.server.dialect import Dialect, under
 from modelry.server.dialects.component.refusals import refused
-from modelry.server.plain import answer, plain_app, safely
+from modelry.server.plain import answer, plain_app, reading, safely
 from modelry.server.rules import RuledRoute
 from modelry.server.sources import register_source
 from modelry.server.strict import StrictRequest
@@ -55,8 +55,9 @@ def _door(
 
         async def done() -> Response:
             await call.desk.threads.run(call.actor)  # who is not known learns of no parameter
-            fields = _fields(request, needed, possible)
-            body = await strict.json() if await strict.body() else {}
+            async with reading(call, rule, lambda: request.query_params.get("name", "")):
+                fields = _fields(request, needed, possible)
+                body = await strict.json() if await strict.body() else {}
             return await call(work(fields, body, call))
 
         return await safely(done, refused)
@@ -93,7 +94,8 @@ def _further(fields: Fields, body: Any, call: Call) -> Work:  # noqa: ANN401 - w
     """Register a further version of a model that is there; without a label it gets the next number."""
 
     def change(service: Service) -> Response:
-        service.model(fields["name"])
+        with service.registering(fields["name"], fields.get("version")):
+            service.model(fields["name"])
         done = _sealed(service, fields, body, call)
         message = f"Model {fields['name']} v{done.version} registered successfully"
         return answer({"message": message, **_told(done)})
@@ -103,15 +105,12 @@ def _further(fields: Fields, body: Any, call: Call) -> Work:  # noqa: ANN401 - w
 
 def _sealed(service: Service, fields: Fields, body: Any, call: Call) -> Version:  # noqa: ANN401
     """Register, and record it where that fails: who wanted to, and why it was not done (S2.15)."""
-    name = fields["name"]
-    try:
-        told = draft(version=fields.get("version") or None, metrics=_metrics(body), params=None,
+    name, version = fields["name"], fields.get("version") or None
+    with service.registering(name, version):
+        told = draft(version=version, metrics=_metrics(body), params=None,
                      tags=None, datasets=(), description=None, run_id=None)  # fmt: skip
         allowed = call.desk.settings.external_sources
         return register_source(service, name, fields["path"], told, allowed)
-    except (Conflict, Invalid, NotFound) as error:
-        service.refused(name, error)
-        raise
 
 
 def _metrics(body: Any) -> Mapping[str, object]:  # noqa: ANN401 - what a caller sent

@@ -16,7 +16,7 @@ from modelry.core.names import MAX_TEXT, check_text, label_number
 from modelry.core.service import Service
 from modelry.server.desk import Call, Desk
 from modelry.server.dialect import Dialect, under
-from modelry.server.plain import answer, plain_app, safely
+from modelry.server.plain import answer, plain_app, reading, safely
 from modelry.server.rules import RuledRoute
 from modelry.server.sources import register_source
 from modelry.server.strict import StrictRequest
@@ -54,8 +54,9 @@ def _door(
 
         async def done() -> Response:
             await call.desk.threads.run(call.actor)  # who is not known learns of no parameter
-            _refuse_unknown(request, parameters)
-            body = await strict.json() if await strict.body() else None
+            async with reading(call, rule, lambda: ""):
+                _refuse_unknown(request, parameters)
+                body = await strict.json() if await strict.body() else None
             return await call(work(request, body, call))
 
         return await safely(done)
@@ -74,12 +75,14 @@ def _refuse_unknown(request: Request, known: tuple[str, ...]) -> None:
 def _register(request: Request, body: Any, call: Call) -> Work:  # noqa: ANN401 - what a caller sent
     """Register a version and answer its entry (S3.13)."""
     del request
-    given = _entry(body)
+    asked = body if isinstance(body, dict) else {}
 
     def change(service: Service) -> Response:
-        draft = draft_of(given["version"], given.get("metadata"))
-        allowed = call.desk.settings.external_sources
-        done = register_source(service, given["model_name"], given["path"], draft, allowed)
+        with service.registering(str(asked.get("model_name", "")), asked.get("version")):
+            given = _entry(body)
+            draft = draft_of(given["version"], given.get("metadata"))
+            allowed = call.desk.settings.external_sources
+            done = register_source(service, given["model_name"], given["path"], draft, allowed)
         return answer(entry_of(done), 201)
 
     return change

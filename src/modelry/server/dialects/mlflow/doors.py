@@ -27,6 +27,7 @@ from modelry.server.strict import StrictRequest
 Document = Mapping[str, object]
 Work = Callable[[Service], Document]
 Read = Callable[[Asked], Work]
+Unread = Callable[[Asked, Exception], Work]
 Answer = Callable[["MlflowCall"], Awaitable[Response]]
 
 PROJECT = "mlflow_project"
@@ -81,15 +82,25 @@ def call_of(request: Request) -> MlflowCall:
     return MlflowCall(desk, StrictRequest(request.scope, request.receive))
 
 
-def door(method: str, path: str, read: Read, rule: Action | Rule = Rule.SIGNED_IN) -> RuledRoute:
-    """Make a route that answers JSON: `path` goes on after `/api`, such as `/2.0/mlflow/...`."""
+def door(method: str, path: str, read: Read, rule: Action | Rule = Rule.SIGNED_IN,
+         misread_by: Unread | None = None) -> RuledRoute:  # fmt: skip
+    """Make a route that answers JSON: `path` goes on after `/api`, such as `/2.0/mlflow/...`.
+
+    A request that cannot be read is refused, by the work that `misread_by` makes of the refusal
+    where there is something to do then.
+    """
 
     async def endpoint(request: Request) -> Response:
         call = call_of(request)
+        asked = Asked(call.project, {})
         try:
-            work = read(await asked_in(call))
+            asked = await asked_in(call)
+            work = read(asked)
         except Exception as error:  # noqa: BLE001 - a request that cannot be read is refused
-            return await refused_by(call, misread(error))
+            refusal = misread(error)
+            if misread_by is None:
+                return await refused_by(call, refusal)
+            work = misread_by(asked, refusal)
         return await answered(call, work)
 
     return RuledRoute(path, endpoint, rule, methods=[method], name=f"{method} {path}")

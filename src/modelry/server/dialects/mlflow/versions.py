@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+
+from starlette.exceptions import HTTPException
 
 from modelry.core.access import Action
 from modelry.core.errors import NotFound
@@ -30,7 +32,7 @@ from modelry.server.dialects.mlflow.names import (
     version_in,
 )
 from modelry.server.dialects.mlflow.pages import page, page_in
-from modelry.server.dialects.mlflow.refusals import invalid
+from modelry.server.dialects.mlflow.refusals import Refusal, invalid
 from modelry.server.dialects.mlflow.shapes import new_shape, sheet_shape, version_shape
 
 _BASE = "/2.0/mlflow/model-versions"
@@ -71,12 +73,28 @@ def create(asked: Asked) -> Work:
     name, wish = name_in(asked), sources.wish_in(asked, tags_in(asked))
 
     def work(service: Service) -> Document:
-        with told_of(name):
+        with _registering(service, asked), told_of(name):
             version = sources.seal(service, asked, ref_of(asked, name), wish)
         title = name if version.name == name_for(name) else version.name
         return {"model_version": new_shape(title, version)}
 
     return work
+
+
+def _not_created(asked: Asked, refusal: Exception) -> Work:
+    """Record a request for a version that cannot be read, and refuse it."""
+
+    def work(service: Service) -> Document:
+        with _registering(service, asked):
+            raise refusal
+
+    return work
+
+
+def _registering(service: Service, asked: Asked) -> AbstractContextManager[None]:
+    """Record what is refused, under the name as it was sent."""
+    name = f"{asked.project}/{asked.given.get('name') or ''}"
+    return service.registering(name, None, Refusal, HTTPException)
 
 
 def update(asked: Asked) -> Work:
@@ -183,7 +201,7 @@ def delete_tag(asked: Asked) -> Work:
 
 
 routes = [
-    door("POST", f"{_BASE}/create", create, Action.REGISTER),
+    door("POST", f"{_BASE}/create", create, Action.REGISTER, _not_created),
     door("PATCH", f"{_BASE}/update", update, Action.DESCRIBE),
     door("POST", f"{_BASE}/transition-stage", transition, Action.POINT),
     door("DELETE", f"{_BASE}/delete", delete, Action.REMOVE),

@@ -176,18 +176,16 @@ async def create_version(call: CallOf, model_id: ModelId, body: schemas.CreateVe
     settings = call.desk.settings
 
     def change(service: Service) -> tuple[Document, int, Collection[str]]:
-        origin = source_of(body.source, body.artifact_version_id, settings.external_sources,
-                           has_files=bool(body.files))  # fmt: skip
-        files = tuple(File(each.path, each.sha256, each.size) for each in body.files)
-        owned = uploaded(call, service, body.files)
+        with service.registering(model_id, body.version):
+            name = model_name(service, model_id)
         begun = call.desk.world.clock.now()
-        version = service.enlist(
-            model_name(service, model_id),
-            Parts(body.kind, files, origin, frozenset(owned)),
-            _draft(body),
-            body.base,
-            again=body.again,
-        )
+        with service.registering(name, body.version):
+            origin = source_of(body.source, body.artifact_version_id, settings.external_sources,
+                               has_files=bool(body.files))  # fmt: skip
+            files = tuple(File(each.path, each.sha256, each.size) for each in body.files)
+            owned = uploaded(call, service, body.files)
+            parts = Parts(body.kind, files, origin, frozenset(owned))
+            version = service.enlist(name, parts, _draft(body), body.base, again=body.again)
         new = version.created >= begun  # then nothing can have happened to it yet
         document = answers.version_body(version, {}) if new else body_of(service, version)
         return document, 200 if body.again and not new else 201, owned.values()

@@ -1,4 +1,4 @@
-"""Secrets are taken out of whatever is about to be written to a log."""
+"""Secrets are taken out of whatever is about to be written to a log or a record."""
 
 from __future__ import annotations
 
