@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import random
+from collections.abc import Callable
 from pathlib import Path
 
 import mlflow
@@ -12,6 +14,7 @@ from mlflow import MlflowClient
 from mlflow.data.numpy_dataset import from_numpy
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
 from stock_site import THEIRS
 
 pytestmark = [THEIRS]
@@ -102,16 +105,33 @@ def test_artefacts_go_up_and_come_down(
         mlflow.artifacts.load_text(f"runs:/{run_id}/absent.txt")
 
 
-def test_a_large_file_is_sent_whole_where_the_client_would_rather_send_parts(
+def test_a_large_file_comes_in_parts_where_the_client_wants_that(
     stock: MlflowClient, experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD", "true")
     monkeypatch.setenv("MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE", "1")
+    monkeypatch.setenv("MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE", "700000")
+    sent = Spy(HttpArtifactRepository._upload_part)
+    monkeypatch.setattr(HttpArtifactRepository, "_upload_part", staticmethod(sent))
     path = tmp_path / "large.bin"
-    path.write_bytes(b"x" * 3_000_000)
+    path.write_bytes(random.Random(3).randbytes(3_000_000))
     run_id = stock.create_run(experiment).info.run_id
-    stock.log_artifact(run_id, str(path))
-    assert stock.list_artifacts(run_id)[0].file_size == 3_000_000
+    stock.log_artifact(run_id, str(path), "deep")
+    assert sent.calls == 5
+    assert stock.list_artifacts(run_id, "deep")[0].file_size == 3_000_000
+    there = Path(stock.download_artifacts(run_id, "deep/large.bin", str(tmp_path / "to")))
+    assert there.read_bytes() == path.read_bytes()
+
+
+class Spy:
+    """Counts the calls of a function."""
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self._function, self.calls = function, 0
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        self.calls += 1
+        return self._function(*args, **kwargs)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:mlflow", "ignore::FutureWarning")

@@ -99,11 +99,7 @@ def test_where_nothing_is_a_list_is_empty(site: Site, path: str) -> None:
     assert listed(site, path) == {}
 
 
-def test_parts_are_not_spoken_and_the_client_is_told_to_put(site: Site, ground: Ground) -> None:
-    for verb in ("create", "complete", "abort"):
-        answer = site.admin.post(f"{BYTES}/mpu/{verb}/{ground.root}", {"path": "x", "num_parts": 2})
-        assert answer.status_code == 501
-        assert answer.json()["message"].startswith("Multipart upload is not supported")
+def test_where_no_link_can_be_made_the_client_is_told_to_get(site: Site, ground: Ground) -> None:
     link = site.admin.get(f"{BYTES}/presigned/{ground.root}/a")
     assert (link.status_code, link.json()["error_code"]) == (501, "NOT_IMPLEMENTED")
 

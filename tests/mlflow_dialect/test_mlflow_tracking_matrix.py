@@ -15,6 +15,7 @@ from modelry.server.dialects.mlflow import (
     artifacts,
     experiments,
     logged_models,
+    parts,
     run_logs,
     runs,
 )
@@ -22,7 +23,7 @@ from modelry.server.rules import Rule
 from modelry.stores.memory import MemoryStore
 
 OURS, THEIRS = "ours", "theirs"
-ROOMS = (about, artifacts, experiments, logged_models, run_logs, runs)
+ROOMS = (about, artifacts, experiments, logged_models, parts, run_logs, runs)
 RULES = {
     (method, route.path): route.rule
     for room in ROOMS
@@ -83,6 +84,8 @@ def expected(route: tuple[str, str], name: str, *, ours: bool) -> int:
     rule, done = RULES[route], RECIPES[route].done
     if rule == Rule.ANYONE:
         return done
+    if rule == Rule.SLIP:
+        return 401  # whoever it is: what is asked for is the slip
     if name in {"no token", "a wrong token"}:
         return 401
     if rule == Rule.SIGNED_IN:

@@ -161,7 +161,13 @@ RECIPES: Mapping[tuple[str, str], Asked] = {
         "/2.0/mlflow-artifacts/presigned/{g.root}/a", done=501),
     **{
         ("POST", f"/2.0/mlflow-artifacts/mpu/{verb}/{{artifact_path:path}}"): Asked(
-            f"/2.0/mlflow-artifacts/mpu/{verb}/{{g.root}}/a", done=501)
-        for verb in ("create", "complete", "abort")
+            f"/2.0/mlflow-artifacts/mpu/{verb}/{{g.root}}", {"path": "p", **body}, done=done)
+        for verb, body, done in (
+            ("create", {"num_parts": 2}, 200),
+            ("complete", {"upload_id": "no slip", "parts": []}, 404),
+            ("abort", {"upload_id": "no slip"}, 404),
+        )
     },
+    ("PUT", "/2.0/mlflow-artifacts/mpu/part/{number}"): Asked(
+        "/2.0/mlflow-artifacts/mpu/part/1", content=b"y"),
 }  # fmt: skip

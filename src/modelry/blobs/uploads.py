@@ -45,6 +45,7 @@ from modelry.durable import (
 )
 
 _WRITE_BEHIND = 32 * 1024 * 1024
+_PIECE = 1024 * 1024
 
 
 class LocalUploads:
@@ -97,6 +98,18 @@ class LocalUploads:
                     return self._hash(upload, path, state), state.st_size
             except FileNotFoundError:
                 return self._finished(upload)
+
+    def read(self, upload: str) -> Iterator[bytes]:
+        """Answer what has arrived, in pieces of a mebibyte."""
+        path = self._path(upload)
+        with storing(self._layout.root):
+            try:
+                handle = path.open("rb")
+            except FileNotFoundError as error:
+                raise no_upload(upload) from error
+            with handle:
+                while piece := handle.read(_PIECE):
+                    yield piece
 
     def finish(self, upload: str, sha256: str, size: int) -> None:
         """Put the bytes under their digest, durably, and keep the blob until `drop` or `sweep`.

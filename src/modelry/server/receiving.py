@@ -42,15 +42,29 @@ async def receive_whole(
     for `idle` seconds.
     """
 
-    def finish() -> tuple[str, int]:
-        found = uploads.digest(upload)
+    def finish(found: tuple[str, int]) -> tuple[str, int]:
         uploads.finish(upload, *found)
         return found
 
+    found = await receive_unsaid(request, uploads, upload, threads, idle)
+    try:
+        return await threads.move(lambda: finish(found))
+    except BaseException:
+        await asyncio.shield(threads.move(lambda: uploads.drop(upload)))
+        raise
+
+
+async def receive_unsaid(
+    request: Request, uploads: Uploads, upload: str, threads: Threads, idle: float
+) -> tuple[str, int]:
+    """Take the whole body of `request` as an upload; answer sha256 and size.
+
+    Of a body that does not come to its end nothing stays. Raises as `receive_whole` does.
+    """
     await threads.move(lambda: uploads.begin(upload, unsaid=True))
     try:
         await _append(_pieces(request, idle), uploads, upload, 0, threads)
-        return await threads.move(finish)
+        return await threads.move(lambda: uploads.digest(upload))
     except BaseException:
         await asyncio.shield(threads.move(lambda: uploads.drop(upload)))
         raise

@@ -21,6 +21,7 @@ class Rule(StrEnum):
 
     ANYONE = "anyone"
     SIGNED_IN = "signed in"
+    SLIP = "holder of the slip of an upload"
     SELF = "own, or an admin of the registry"
 
 

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -21,6 +22,7 @@ from modelry.core.strict_json import Json, dumps, loads
 KIND = "secret"
 _NAME = "uploads"
 _SIGNATURE = 32
+_WHOLE = "upload"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +48,36 @@ class Slips:
 
     def write(self, slip: Slip) -> str:
         """Answer a slip as text for a path: letters, digits, `-` and `_`."""
-        body = dumps([slip.upload, slip.account, slip.sha256, slip.size]).encode()
-        signature = hmac.digest(self._secret(), body, hashlib.sha256)
-        return base64.urlsafe_b64encode(signature + body).decode().rstrip("=")
+        return self.sign(_WHOLE, [slip.upload, slip.account, slip.sha256, slip.size])
 
     def read(self, text: str, account: str) -> Slip:
         """Read what `write` wrote for this account. Raises `NotFound` for everything else."""
-        try:
-            data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
-            data = b""
-        signature, body = data[:_SIGNATURE], data[_SIGNATURE:]
-        right = hmac.digest(self._secret(), body, hashlib.sha256)
-        if body and hmac.compare_digest(signature, right):
-            slip = Slip(
-                *cast("tuple[str, str, str, int]", tuple(cast("list[Json]", loads(body, "a slip"))))
-            )
+        facts = self.signed(_WHOLE, text)
+        if facts is not None:
+            slip = Slip(*cast("tuple[str, str, str, int]", tuple(facts)))
             if slip.account == account:
                 return slip
         msg = "there is no such upload; begin it anew (POST /registry/uploads)"
         raise NotFound(msg)
+
+    def sign(self, purpose: str, facts: Sequence[Json]) -> str:
+        """Answer facts that nobody can change, as text: letters, digits, `-` and `_`."""
+        body = dumps([purpose, *facts]).encode()
+        signature = hmac.digest(self._secret(), body, hashlib.sha256)
+        return base64.urlsafe_b64encode(signature + body).decode().rstrip("=")
+
+    def signed(self, purpose: str, text: str) -> Sequence[Json] | None:
+        """Answer the facts of a text that `sign` wrote for this purpose, else None."""
+        try:
+            data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            return None
+        signature, body = data[:_SIGNATURE], data[_SIGNATURE:]
+        right = hmac.digest(self._secret(), body, hashlib.sha256)
+        if not body or not hmac.compare_digest(signature, right):
+            return None
+        said, *facts = cast("list[Json]", loads(body, "a slip"))
+        return facts if said == purpose else None
 
     def _secret(self) -> bytes:
         if self._known is None:

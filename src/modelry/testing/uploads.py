@@ -168,6 +168,25 @@ class TellingConformance:
         blobs.uploads.finish(NAME, digest(b"bytes more"), 10)
         assert content(blobs, digest(b"bytes more")) == b"bytes more"
 
+    @pytest.mark.parametrize("restart", [False, True])
+    def test_what_has_arrived_can_be_read(
+        self, blobs: Blobs, again: Again, *, restart: bool
+    ) -> None:
+        data = some_bytes(2 * MIB + 10)
+        blobs.uploads.begin(NAME)
+        assert list(blobs.uploads.read(NAME)) == []
+        blobs.uploads.append(NAME, 0, data[:10])
+        blobs.uploads.append(NAME, 10, data[10:])
+        asked = again() if restart else blobs
+        assert b"".join(asked.uploads.read(NAME)) == data
+        assert blobs.uploads.received(NAME) == len(data)
+
+    def test_what_is_no_upload_or_none_any_more_is_not_read(self, blobs: Blobs) -> None:
+        upload(blobs.uploads, b"bytes")
+        for name in (*FORGED, OTHER, NAME):
+            with pytest.raises(NotFound):
+                list(blobs.uploads.read(name))
+
     def test_of_no_upload_no_digest_is_told(self, blobs: Blobs) -> None:
         for name in (*FORGED, NAME):
             with pytest.raises(NotFound):

@@ -95,6 +95,13 @@ class ObjectUploads:
         self._running.keep(upload, (state.received,), digest)
         return digest.hexdigest(), state.received
 
+    def read(self, upload: str) -> Iterator[bytes]:
+        """Answer what has arrived, in pieces."""
+        state = self._look(upload)
+        if state.done:
+            raise no_upload(upload)
+        yield from map(bytes, self._bytes(upload, state))
+
     def finish(self, upload: str, sha256: str, size: int) -> None:
         """Stream the pieces into a blob, verified, and keep it until `drop` or `sweep`.
 

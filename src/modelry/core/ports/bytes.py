@@ -205,6 +205,10 @@ class Uploads(Protocol):
         """
         ...
 
+    def read(self, upload: str) -> Iterator[bytes]:
+        """Answer what has arrived, in pieces. Raises `NotFound`, also once it is finished."""
+        ...
+
     def finish(self, upload: str, sha256: str, size: int) -> None:
         """Put the bytes under their digest, durably, if they are what they should be.
 

@@ -1,8 +1,7 @@
 """The artifact proxy: bytes of runs and logged models, in and out.
 
 A path names whose bytes they are; whoever may not read that project gets the
-answer for what is absent. Multipart uploads are not spoken: MLflow's client
-sends its parts at once and without signing in, and uses PUT where it is told so.
+answer for what is absent. Files that come in parts are received in `parts.py`.
 """
 
 from __future__ import annotations
@@ -31,7 +30,6 @@ from modelry.server.sending import answer_file, headers_of
 
 _BASE = "/2.0/mlflow-artifacts"
 _ONE = f"{_BASE}/artifacts/{{artifact_path:path}}"
-_MULTIPART = "Multipart upload is not supported for the current artifact repository"
 _PRESIGNED = "Presigned download is not supported for the current artifact repository"
 _CHANGES = "private, no-cache"
 _LINK_SECONDS = 600
@@ -97,23 +95,10 @@ async def _presigned(call: MlflowCall) -> Response:
     return json_answer({"url": link, "headers": [], "file_size": file.size})
 
 
-def _no_multipart(asked: Asked) -> Work:
-    del asked
-
-    def work(service: Service) -> Document:
-        del service
-        raise Unsupported(_MULTIPART)
-
-    return work
-
-
 routes = [
     door("GET", f"{_BASE}/artifacts", _list),
     raw_door("GET", _ONE, _download, Action.READ),
     raw_door("PUT", _ONE, _upload, Action.LOG),
     raw_door("DELETE", _ONE, _delete, Action.REMOVE),
     raw_door("GET", f"{_BASE}/presigned/{{artifact_path:path}}", _presigned, Action.READ),
-    door("POST", f"{_BASE}/mpu/create/{{artifact_path:path}}", _no_multipart),
-    door("POST", f"{_BASE}/mpu/complete/{{artifact_path:path}}", _no_multipart),
-    door("POST", f"{_BASE}/mpu/abort/{{artifact_path:path}}", _no_multipart),
 ]
