@@ -349,6 +349,26 @@ def test_one_address_begins_only_so_many_logins_a_minute(
     assert [each.json()["code"] for each in answers[60:]] == ["unavailable"] * 2
 
 
+class SetClock:
+    at = 1_750_000_000_000_000
+
+    def now(self) -> int:
+        return self.at
+
+
+def test_however_many_processes_answer_it_is_one_pace(
+    world: World, provider: IdentityProvider
+) -> None:
+    clock = SetClock()
+    settings = settings_for(provider)
+    one, other = (Site(replace(world, clock=clock), settings) for _ in range(2))
+    codes = [(one if at % 2 else other).begin().status_code for at in range(70)]
+    assert codes == [302] * 60 + [400] * 10
+    clock.at += 60_000_000
+    assert one.begin().status_code == 302
+    assert other.begin().status_code == 302
+
+
 @pytest.mark.parametrize(
     ("content", "kind"),
     [

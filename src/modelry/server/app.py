@@ -13,12 +13,19 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from modelry import __version__
 from modelry.core.access import NEEDS, ONLY_ADMINS_REGISTER
 from modelry.core.denials import Denials
-from modelry.core.errors import Corrupt, Invalid, NotFound, RegistryError, Unauthenticated
+from modelry.core.errors import (
+    Corrupt,
+    Invalid,
+    NotFound,
+    RegistryError,
+    Unauthenticated,
+    Unavailable,
+)
 from modelry.core.verbs.world import World
 from modelry.server.callers import Callers, Told
 from modelry.server.desk import Call, Desk
@@ -37,7 +44,7 @@ from modelry.server.dialects.native import (
     versions,
 )
 from modelry.server.dialects.native.hot import native_hot
-from modelry.server.edge import Edge
+from modelry.server.edge import SECURITY, Edge
 from modelry.server.figures import figures_route
 from modelry.server.health import health_routes
 from modelry.server.hot import HotDoors
@@ -81,7 +88,16 @@ def make_app(world: World, settings: ServerSettings) -> ASGIApp:
     native = ShortWay(app, desk, (_REGISTERING,), _broken)
     dialects = installed_dialects(desk)
     edge = Edge(Doors(native, dialects), settings)
-    return Telemetry(HotDoors(edge, desk, native_hot(desk), dialects), telemetry(settings))
+    doors = HotDoors(edge, desk, native_hot(desk), dialects)
+    return Telemetry(doors, telemetry(settings), cut_off=_cut_off)
+
+
+async def _cut_off(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request that did not end in the time that a stopping server gives."""
+    msg = "the server stops before this request has ended; try again, an upload from its offset"
+    response = problem(Unavailable(msg, reason="stopping"), scope["state"]["request_id"])
+    response.headers.update({**SECURITY, "Connection": "close"})
+    await response(scope, receive, send)
 
 
 def telemetry(settings: ServerSettings) -> TelemetrySettings:

@@ -19,7 +19,7 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 REASONS = frozenset({
     "storage_full", "storage_failed", "storage_away", "storage_denied", "storage_missing",
-    "busy", "expired", "precondition", "schema", "unreadable",
+    "busy", "expired", "precondition", "schema", "stopping", "unreadable",
 })  # fmt: skip
 _MOST_ROUTES = 500
 _LOG = logging.getLogger("modelry.server")

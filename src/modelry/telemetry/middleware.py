@@ -28,10 +28,11 @@ class Telemetry:
     carries it as `X-Request-Id`. After it, `state["actor"]` (who it was),
     `state["address"]` (else the peer's) and `state["route"]` (else the path of
     the route that matched) go into the log. What the app raises passes through
-    and is logged by the server, once.
+    and is logged by the server, once. A request that a stopping server cancels is
+    answered by `cut_off` where there is one, and ends with its line in the log.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a test hands in, by name
         self,
         app: ASGIApp,
         settings: TelemetrySettings | None = None,
@@ -39,8 +40,10 @@ class Telemetry:
         lines: RequestLines | None = None,
         figures: Metrics | None = None,
         tracing: Tracing | None = None,
+        cut_off: ASGIApp | None = None,
     ) -> None:
         self._app = app
+        self._cut_off = cut_off
         self._settings = settings or TelemetrySettings()
         self._lines = lines or RequestLines(self._settings)
         self._metrics = figures or metrics()
@@ -64,8 +67,11 @@ class Telemetry:
             else:
                 await self._traced(self._tracing, scope, receive, exchange)
         except asyncio.CancelledError:
-            exchange.status = exchange.status or _CLIENT_GONE
-            raise
+            if self._cut_off is None:
+                exchange.status = exchange.status or _CLIENT_GONE
+                raise
+            if not exchange.status:
+                await self._cut_off(scope, receive, exchange.send)
         finally:
             self._metrics.in_flight.dec()
             self._end(scope, exchange)

@@ -22,7 +22,6 @@ from modelry.core.errors import (
     Invalid,
     RegistryError,
     Unauthenticated,
-    Unavailable,
     Unsupported,
 )
 from modelry.core.model import moment
@@ -34,6 +33,7 @@ from modelry.server.signin.enrolment import enrol
 from modelry.server.signin.granting import hashed, keep_token, new_token, refusal, refuse
 from modelry.server.signin.jwks import Issuers
 from modelry.server.signin.options import SignIn
+from modelry.server.signin.pace import count_begun
 from modelry.server.signin.provider import (
     LOGIN_SECONDS,
     authorization_url,
@@ -78,7 +78,7 @@ def begin(  # noqa: PLR0913 - a login is asked for with these
     """Begin a login for the program that listens at `redirect`, on the person's own machine.
 
     `state` and the S256 `challenge` are the program's. Raises `Invalid` for a
-    redirect that leads anywhere else.
+    redirect that leads anywhere else, `Unavailable` where one address begins too many.
     """
     if settings.issuer is None:
         msg = "people do not sign in by an identity provider here; ask an admin for a token"
@@ -91,7 +91,12 @@ def begin(  # noqa: PLR0913 - a login is asked for with these
         "redirect": redirect, "state": state, "challenge": challenge, "nonce": nonce,
         "verifier": verifier, "browser": hashed(browser), "expires": expires,
     }  # fmt: skip
-    world.store.change(lambda unit: unit.keep(LOGIN, hashed(ours), body, expires))
+
+    def change(unit: Unit) -> None:
+        count_begun(unit, str(world.trace.get("address", "")), world.clock.now())
+        unit.keep(LOGIN, hashed(ours), body, expires)
+
+    world.store.change(change)
     return Begun(location, ours, browser)
 
 
@@ -233,8 +238,3 @@ def _redeemed(  # noqa: PLR0913 - one change, and all that it is about
 
 def _day(when: datetime) -> str:
     return when.date().isoformat()
-
-
-def too_many() -> Unavailable:
-    """Say that one address begins too many logins."""
-    return Unavailable("too many logins begin from your address; try again in a minute")

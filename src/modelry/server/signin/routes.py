@@ -20,6 +20,7 @@ from modelry.server.signin import people, pipelines
 from modelry.server.signin.granting import hashed
 from modelry.server.signin.jwks import Issuers
 from modelry.server.signin.options import SignIn
+from modelry.server.signin.pace import LOGINS, too_many
 from modelry.server.signin.people import Begun
 from modelry.server.signin.provider import LOGIN_SECONDS
 
@@ -28,7 +29,6 @@ Runner = Callable[[Callable[[], Response]], Awaitable[Response]]
 
 _MOST_BYTES = 64 * 1024
 _PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-_LOGINS_A_MINUTE = 60
 
 
 def signin_routes(
@@ -59,7 +59,7 @@ class _Doors:
     run: Runner
     people_of: Issuers
     pipelines_of: Issuers
-    pace: Denials = field(default_factory=lambda: Denials(each=_LOGINS_A_MINUTE))
+    pace: Denials = field(default_factory=lambda: Denials(each=LOGINS))
 
     async def config(self, request: Request) -> Response:
         """Say how people sign in here."""
@@ -74,7 +74,7 @@ class _Doors:
 
         def work() -> Response:
             if self.pace.admit(str(world.trace.get("address", "")), world.clock.now()) is None:
-                raise people.too_many()
+                raise too_many()
             begun = people.begin(world, self.settings, self.people_of, redirect, state, challenge)
             return self._sent(begun)
 
