@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Mapping
 from typing import Any
 
 import psycopg
+
+from modelry.stores.sql.wire import Asked, Wire
 
 _OUTDATED_PLAN = "0A000"
 _INHERITED: list[object] = []
@@ -30,6 +31,7 @@ class _Own:
     def __init__(self, conninfo: str) -> None:
         self._process = os.getpid()
         self.connection = psycopg.connect(conninfo, autocommit=True)
+        self.wire = Wire(self.connection)
 
     def close(self) -> None:
         if self._process == os.getpid():
@@ -50,14 +52,14 @@ class HotConnections:
         self._process = os.getpid()
         self.breaks = 0
 
-    def row(self, text: str, given: Mapping[str, Any] | None = None) -> tuple[Any, ...] | None:
+    def row(self, question: Asked) -> tuple[Any, ...] | None:
         """Answer the first row of a query."""
         if os.getpid() != self._process:
             self._after_fork()
         own: _Own | None = getattr(self._local, "own", None)
         if own is not None:
             try:
-                return own.connection.execute(text, given, prepare=True).fetchone()
+                return own.wire.exchange([question])[0].fetchone()
             except (psycopg.OperationalError, psycopg.NotSupportedError) as error:
                 if not own.connection.closed and error.sqlstate != _OUTDATED_PLAN:
                     raise
@@ -65,7 +67,7 @@ class HotConnections:
                 self.breaks += 1
         own = self._local.own = _Own(self._conninfo)
         self._all.add(own)
-        return own.connection.execute(text, given, prepare=True).fetchone()
+        return own.wire.exchange([question])[0].fetchone()
 
     def _after_fork(self) -> None:
         leave_to_parent(self._local, *self._all)

@@ -31,7 +31,7 @@ from modelry.stores.sql.tables import events, heads, moves, touched
 
 _BATCH = 500
 _PLACE = tuple_(events.c.at, events.c.chain, events.c.seq)
-_HEAD = Statement(select(*rows.HEAD_COLUMNS).where(heads.c.chain == bindparam("chain")))
+HEAD = Statement(select(*rows.HEAD_COLUMNS).where(heads.c.chain == bindparam("chain")))
 _LAST_AT = (
     select(events.c.seq)
     .where(events.c.chain == bindparam("chain"), events.c.at <= bindparam("at"))
@@ -71,7 +71,7 @@ class LogLook(Look):
 
     def head(self, chain: str) -> Head | None:
         """See `View.head`."""
-        row = self._row(_HEAD, chain=chain)
+        row = self._row(HEAD, chain=chain)
         return rows.head(row) if row else None
 
     def heads(self) -> Sequence[Head]:

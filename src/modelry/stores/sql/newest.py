@@ -52,12 +52,14 @@ class NewestLook(Look):
     def _newest(self, project: str, selection: Selection) -> list[int] | None:
         """Answer the ids of a page, None where another way to it is shorter."""
         most = selection.skip + selection.limit
-        if self._connection.dialect.name != "sqlite":  # PostgreSQL plans the sorted query better
+        if (
+            self._driver.connection.dialect.name != "sqlite"
+        ):  # PostgreSQL plans the sorted query better
             return None
         if selection.sorts != _NEWEST or most > _MOST or not self._common(project, selection):
             return None
         given = given_for(project, selection) | {"most": most}
-        dialect, shape = self._connection.dialect.name, shape_of(selection)
+        dialect, shape = self._driver.connection.dialect.name, shape_of(selection)
         waiting = self._rows(_models_query(dialect, shape), **given)
         found: list[Place] = []
         at, some = 0, _FIRST
@@ -78,7 +80,9 @@ class NewestLook(Look):
         if any(each.subject == "run_id" for each in matches):
             return False
         return all(
-            self._row(_count_query(at, match.comparison, self._connection.dialect.name), **given)[0]  # type: ignore[index]  # a count is always there
+            self._row(
+                _count_query(at, match.comparison, self._driver.connection.dialect.name), **given
+            )[0]  # type: ignore[index]  # a count is always there
             >= _FEW
             for at, match in enumerate(matches)
             if match.subject == "tag"

@@ -10,20 +10,19 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.dialects.postgresql import psycopg as dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from modelry.core.errors import Invalid, Unavailable
 from modelry.core.model import Version
-from modelry.core.names import Ref, Selector
+from modelry.core.names import Ref
 from modelry.core.ports import Unit, View
 from modelry.core.strict_json import Json
 from modelry.stores.sql import rows
@@ -31,12 +30,20 @@ from modelry.stores.sql.address import Address, address_of
 from modelry.stores.sql.glance import Glance
 from modelry.stores.sql.hot import HotConnections, leave_to_parent
 from modelry.stores.sql.kept import KEPT, kept_body
-from modelry.stores.sql.postgresql_refusals import busy, is_race, translated, unknown_outcome
-from modelry.stores.sql.postgresql_unit import PostgresqlUnit
+from modelry.stores.sql.postgresql_refusals import (
+    busy,
+    is_race,
+    is_taken,
+    translated,
+    unknown_outcome,
+)
+from modelry.stores.sql.postgresql_unit import Numbers, PostgresqlUnit
+from modelry.stores.sql.postgresql_view import PostgresqlView
 from modelry.stores.sql.races import Race, lock_key, take_locks
 from modelry.stores.sql.revision import make_tables, refuse_other, stamped, stamps
 from modelry.stores.sql.tables import metadata
-from modelry.stores.sql.view import SqlView, select_version, version_parameters
+from modelry.stores.sql.view import version_parameters, version_statement
+from modelry.stores.sql.wire import Asked, WireDriver, asked, wire_of
 
 T = TypeVar("T")
 
@@ -47,11 +54,12 @@ PATIENCE = 60.0
 TURN = 0.05
 """Seconds that a change waits for the others of its process."""
 
-READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-CHANGE = "BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL enable_seqscan = off"
+READ = (Asked("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),)
+CHANGE = Asked("BEGIN ISOLATION LEVEL SERIALIZABLE")
+LIMITS = "SELECT set_config('enable_seqscan', 'off', true), set_config('lock_timeout', $1, true)"
 """Whoever reads a whole table conflicts with all who write to it; an index says what was read."""
 
-ALONE = f"BEGIN; SELECT pg_advisory_xact_lock({lock_key('@schema')})"
+ALONE = (Asked("BEGIN"), Asked(f"SELECT pg_advisory_xact_lock({lock_key('@schema')})"))
 """Begins a change of the schema, for which all other such changes wait."""
 
 _GENERATION = (
@@ -71,7 +79,6 @@ _FACTS = (
     "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), "
     f"'alembic_version' IN ({_TABLES})"
 )
-_SELECTORS: tuple[Selector, ...] = ("none", "latest", "number", "label", "pointer", "digest")
 
 
 def open_postgresql(uri: str) -> PostgresqlStore:
@@ -116,43 +123,33 @@ class PostgresqlDatabase:
         return stamped(connection) if found else None
 
     @contextmanager
-    def transaction(self, begin: str, *, apart: bool = False) -> Iterator[Connection]:
+    def transaction(self, begin: Sequence[Asked], *, apart: bool = False) -> Iterator[Connection]:
         """Run what is inside in one transaction; `apart` on a connection beside the pool."""
-        with self._connection(begin, apart=apart) as connection:
-            yield connection
-            self._commit(connection)
+        with self._lent(apart=apart) as loan:
+            driver = WireDriver(loan.connection, begin, loan.renew)
+            yield driver.settled()
+            self._commit(loan, lambda: driver.finish(Asked("COMMIT")))
 
     @contextmanager
-    def _connection(self, first: str, *, apart: bool = False) -> Iterator[Connection]:
-        """Lend a connection on which `first` was run; whatever it began is undone at the end."""
-        connection = self._begun(self._apart if apart else self._engine, first)
-        try:
-            yield connection
-        finally:
-            _roll_back(connection)
-            connection.close()
-
-    def _begun(self, engine: Engine, first: str) -> Connection:
-        """Find out with `first` whether the connection lives; a second one is new."""
+    def _lent(self, *, apart: bool = False) -> Iterator[_Loan]:
+        """Lend a connection; whatever was begun on it is undone at the end."""
         if os.getpid() != self._process:
             self._after_fork()
+        loan = _Loan(self._apart if apart else self._engine)
         try:
-            return _tried(engine, first)
-        except DBAPIError as error:
-            if not error.connection_invalidated:
-                raise
-            return _tried(engine, first)
+            yield loan
+        finally:
+            loan.end()
 
-    def _commit(self, connection: Connection) -> None:
-        """End a transaction. Raises `Unavailable` where nobody knows how it ended."""
-        if _status(connection) == TransactionStatus.INERROR:
+    def _commit(self, loan: _Loan, commit: Callable[[], object]) -> None:
+        """End a transaction by `commit`. Raises `Unavailable` where nobody knows how it ended."""
+        if loan.status == TransactionStatus.INERROR:
             msg = f"{self._address.where} refused a part of the change; nothing was changed"
             raise Unavailable(msg, reason="aborted")
-        driver = _driver(connection)
         try:
-            driver.execute("COMMIT", prepare=False)
+            commit()
         except psycopg.Error as error:
-            if driver.closed:
+            if loan.bare.closed:
                 raise unknown_outcome(self._address.where) from error
             raise
 
@@ -175,9 +172,8 @@ class PostgresqlStore(PostgresqlDatabase):
 
     def __init__(self, address: Address) -> None:
         super().__init__(address)
-        self._texts = {selector: _compiled(selector) for selector in _SELECTORS}
-        self._kept = KEPT.compiled(self._engine.dialect).text
         self._turn = threading.Lock()
+        self._numbers = Numbers()
         with translated(address.where):
             self._prepare()
 
@@ -205,20 +201,24 @@ class PostgresqlStore(PostgresqlDatabase):
     @contextmanager
     def read(self) -> Iterator[View]:
         """See `Store.read`."""
-        with translated(self._address.where), self._connection(READ) as connection:
-            yield SqlView(connection)
+        with translated(self._address.where), self._looking() as view:
+            yield view
 
     @contextmanager
     def snapshot(self) -> Iterator[View]:
         """See `Store.snapshot`: PostgreSQL keeps old rows as long as somebody looks at them."""
-        with translated(self._address.where), self._connection(READ, apart=True) as connection:
-            yield SqlView(connection)
+        with translated(self._address.where), self._looking(apart=True) as view:
+            yield view
+
+    @contextmanager
+    def _looking(self, *, apart: bool = False) -> Iterator[View]:
+        with self._lent(apart=apart) as loan:
+            yield PostgresqlView(WireDriver(loan.connection, READ, loan.renew))
 
     def resolve(self, ref: Ref) -> Version | None:
         """See `Store.resolve`: a prepared statement on a connection of this thread."""
-        statement, defaults = self._texts[ref.selector]
         with translated(self._address.where):
-            row = self._hot.row(statement, {**defaults, **version_parameters(ref)})
+            row = self._hot.row(asked(version_statement(ref.selector), version_parameters(ref)))
         return rows.version(row) if row else None
 
     def generation(self) -> Hashable:
@@ -230,13 +230,13 @@ class PostgresqlStore(PostgresqlDatabase):
         have taken over where a connection broke, so that is in the mark too.
         """
         with translated(self._address.where):
-            row = self._hot.row(_GENERATION)
+            row = self._hot.row(Asked(_GENERATION))
         return self._hot.breaks, row[0] if row else None
 
     def kept(self, kind: str, key: str) -> Mapping[str, Json] | None:
         """See `Store.kept`."""
         with translated(self._address.where):
-            row = self._hot.row(self._kept, {"kind": kind, "key": key})
+            row = self._hot.row(asked(KEPT, {"kind": kind, "key": key}))
         return kept_body(row[0]) if row else None
 
     def glance(self) -> Glance:
@@ -252,47 +252,115 @@ class PostgresqlStore(PostgresqlDatabase):
         race = Race(PATIENCE)
         with translated(self._address.where), _turn(self._turn, 0 if alone else TURN):
             while True:
-                with self._in_line(race) as connection:
+                with self._in_line(race) as loan:
                     keys = race.keys
                     while race.keys == keys:
-                        done, answer = self._attempt(connection, work, race)
+                        done, answer = self._attempt(loan, work, race)
                         if done:
                             return answer
 
-    def _attempt(
-        self, connection: Connection, work: Callable[[Unit], T], race: Race
-    ) -> tuple[bool, T]:
+    def _attempt(self, loan: _Loan, work: Callable[[Unit], T], race: Race) -> tuple[bool, T]:
         """Try once; answer whether that was it, and what `work` answered."""
-        unit = PostgresqlUnit(connection)
+        renew = None if race.keys else loan.renew  # another connection has not the locks
+        driver = WireDriver(loan.connection, _begin(race), renew, patient=not race.careful)
+        unit = PostgresqlUnit(driver, self._numbers, careful=race.careful)
         try:
-            if _status(connection) == TransactionStatus.IDLE:
-                connection.exec_driver_sql(_begin(race))
             answer = work(unit)
-            self._commit(connection)
+            unit.begin()
+            self._commit(loan, unit.commit)
         except (DBAPIError, psycopg.Error) as error:
             if not is_race(error):
                 raise
             if race.over:
                 raise busy(self._address.where) from error
-            connection.exec_driver_sql("ROLLBACK")
-            race.lose(unit.touched)
+            loan.roll_back()
+            race.lose(unit.touched, careful=is_taken(error))
             return False, None  # type: ignore[return-value]  # nothing was answered
         return True, answer
 
     @contextmanager
-    def _in_line(self, race: Race) -> Iterator[Connection]:
+    def _in_line(self, race: Race) -> Iterator[_Loan]:
         """Lend a connection that holds the locks which the race asks for by now."""
-        if not race.keys:
-            with self._connection(_begin(race)) as connection:
-                yield connection
-            return
-        waits = f"SET lock_timeout = {race.milliseconds}; {take_locks(race.keys)}"
-        with self._connection("SELECT 1") as connection:
+        with self._lent() as loan:
+            if not race.keys:
+                yield loan
+                return
+            waits = f"SET lock_timeout = {race.milliseconds}; {take_locks(race.keys)}"
             try:
-                connection.exec_driver_sql(waits)
-                yield connection
+                WireDriver(loan.connection, (Asked("SELECT 1"),), loan.renew).begin()
+                loan.connection.exec_driver_sql(waits)
+                yield loan
             finally:
-                _let_go(connection)
+                loan.let_go()
+
+    def _after_fork(self) -> None:
+        super()._after_fork()
+        self._numbers = Numbers()
+
+
+class _Loan:
+    """A connection of a pool, for one user until it is given back."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.connection = self._connected()
+
+    def _connected(self) -> Connection:
+        connection = self._engine.connect()
+        connection.begin()  # so that SQLAlchemy and Alembic leave the end to us
+        return connection
+
+    def renew(self) -> Connection:
+        """Answer another connection in place of one that was found broken.
+
+        SQLAlchemy is let to find that out for itself: then it trusts none that is as old.
+        """
+        with suppress(DBAPIError):
+            self.connection.exec_driver_sql("SELECT 1")
+        self.connection.close()
+        self.connection = self._connected()
+        return self.connection
+
+    @property
+    def bare(self) -> psycopg.Connection[Any]:
+        """The connection of the driver."""
+        driver = self.connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)  # noqa: S101 - for the type checker
+        return driver
+
+    @property
+    def status(self) -> TransactionStatus:
+        """Whether a transaction has begun, and how it stands."""
+        return self.bare.info.transaction_status
+
+    def roll_back(self) -> None:
+        """End what was begun. Raises `psycopg.Error` for a connection that cannot."""
+        if self.status != TransactionStatus.IDLE:
+            wire_of(self.connection).exchange([Asked("ROLLBACK")])
+
+    def let_go(self) -> None:
+        """Give the locks of a session back; the end of a connection gives them back too."""
+        self._ended()
+        if self.connection.closed or self.connection.invalidated:
+            return
+        try:
+            self.connection.exec_driver_sql("SELECT pg_advisory_unlock_all(); RESET lock_timeout")
+        except DBAPIError:
+            self.connection.invalidate()
+
+    def _ended(self) -> None:
+        """End what is left of a transaction; a connection that cannot is thrown away."""
+        if self.connection.closed or self.connection.invalidated:
+            return
+        try:
+            self.roll_back()
+        except psycopg.Error:
+            self.connection.invalidate()
+
+    def end(self) -> None:
+        """Give the connection back, with nothing left on it."""
+        self._ended()
+        self.connection.close()
 
 
 @contextmanager
@@ -306,8 +374,8 @@ def _turn(lock: threading.Lock, patience: float) -> Iterator[None]:
             lock.release()
 
 
-def _begin(race: Race) -> str:
-    return f"{CHANGE}; SET LOCAL lock_timeout = {race.milliseconds}"
+def _begin(race: Race) -> Sequence[Asked]:
+    return CHANGE, Asked(LIMITS, [str(race.milliseconds)])
 
 
 def _configure(connection: psycopg.Connection[Any], record: object) -> None:
@@ -320,67 +388,3 @@ def _give_back(engine: Engine, hot: HotConnections, process: int) -> None:
     if process == os.getpid():  # what a parent opened is the parent's
         engine.dispose()
         hot.close()
-
-
-def _tried(engine: Engine, first: str) -> Connection:
-    """Run `first` on a connection of the pool.
-
-    Where it is found broken, SQLAlchemy is let to find that out for itself:
-    then it trusts no connection that is as old.
-    """
-    connection = engine.connect()
-    driver = _driver(connection)
-    try:
-        connection.begin()  # so that SQLAlchemy and Alembic leave the end to us
-        try:
-            driver.execute(first, prepare=False)
-        except psycopg.Error:
-            if not driver.closed:
-                raise
-            connection.exec_driver_sql(first)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _driver(connection: Connection) -> psycopg.Connection[Any]:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)  # noqa: S101 - for the type checker
-    return driver
-
-
-def _status(connection: Connection) -> TransactionStatus:
-    return _driver(connection).info.transaction_status
-
-
-def _roll_back(connection: Connection) -> None:
-    """End what is left of a transaction; a connection that cannot is thrown away."""
-    if connection.invalidated:
-        return
-    try:
-        if _status(connection) != TransactionStatus.IDLE:
-            _driver(connection).execute("ROLLBACK", prepare=False)
-    except psycopg.Error:
-        connection.invalidate()
-
-
-def _let_go(connection: Connection) -> None:
-    """Give the locks of a session back; the end of a connection gives them back too."""
-    _roll_back(connection)
-    if connection.invalidated:
-        return
-    try:
-        connection.exec_driver_sql("SELECT pg_advisory_unlock_all(); RESET lock_timeout")
-    except DBAPIError:
-        connection.invalidate()
-
-
-def _compiled(selector: Selector) -> tuple[str, dict[str, Any]]:
-    """Compile the query of a ref once: its text, and what of its parameters is always the same."""
-    compiled = select_version(selector).compile(
-        dialect=dialect.dialect(),  # type: ignore[no-untyped-call]  # as SQLAlchemy has it
-        compile_kwargs={"render_postcompile": True},
-    )
-    defaults = {name: value for name, value in compiled.params.items() if value is not None}
-    return str(compiled), defaults

@@ -12,7 +12,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from modelry.core.errors import Corrupt, Invalid, RegistryError, Unavailable
 
-_RACES = frozenset({"40001", "40P01", "23505"})
+_TAKEN = "23505"
+_RACES = frozenset({"40001", "40P01", _TAKEN})
 _WHY = {
     "53100": ("storage_full", "has no space left; nothing was changed: free space, try again"),
     "53300": (
@@ -59,6 +60,11 @@ def sqlstate(error: BaseException) -> str | None:
 def is_race(error: BaseException) -> bool:
     """Say whether the change may just be tried again: somebody else was faster."""
     return sqlstate(error) in _RACES
+
+
+def is_taken(error: BaseException) -> bool:
+    """Say whether a key was in the way: of one who was faster, or of what was there before."""
+    return sqlstate(error) == _TAKEN
 
 
 @contextmanager

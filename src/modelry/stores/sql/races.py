@@ -26,10 +26,12 @@ class Race:
         self._until = time.monotonic() + patience
         self._losses = 0
         self.keys: frozenset[str] = frozenset()
+        self.careful = False
 
-    def lose(self, touched: Iterable[str]) -> None:
-        """Note that a try which touched these models lost."""
+    def lose(self, touched: Iterable[str], *, careful: bool = False) -> None:
+        """Note that a try which touched these models lost; the next one is `careful`."""
         self._losses += 1
+        self.careful = self.careful or careful
         late = {_ALL} if self._losses >= BOLD else set()
         self.keys = self.keys | (frozenset(touched) or {_NO_MODEL}) | late
 

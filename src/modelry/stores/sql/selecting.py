@@ -83,17 +83,17 @@ class SelectionLook(NewestLook):
 
     def select_models(self, project: str, selection: Selection) -> Sequence[Model]:
         """See `View.select_models`."""
-        query = _models_query(self._connection.dialect.name, shape_of(selection))
+        query = _models_query(self._driver.connection.dialect.name, shape_of(selection))
         return [rows.model(row) for row in self._rows(query, **given_for(project, selection))]
 
     def select_versions(self, project: str, selection: Selection) -> Sequence[FoundVersion]:
         """See `View.select_versions`: first which, then all of them."""
         which = self._newest(project, selection)
         if which is None:
-            query = _versions_query(self._connection.dialect.name, shape_of(selection))
+            query = _versions_query(self._driver.connection.dialect.name, shape_of(selection))
             which = [row[0] for row in self._rows(query, **given_for(project, selection))]
         found: dict[int, FoundVersion] = {}
-        reading = _reading_query(self._connection.dialect.name)
+        reading = _reading_query(self._driver.connection.dialect.name)
         for row in self._rows(reading, ids=dumps(which)):
             found[row[0]] = FoundVersion(rows.outline(row[:-2]), row[-2], row[-1])
         return [found[each] for each in which]
@@ -102,7 +102,7 @@ class SelectionLook(NewestLook):
         """See `View.fronts`: three queries, however many models."""
         ids = [model.id for model in some]
         latest: dict[int, list[tuple[Outline, int]]] = {}
-        for row in self._rows(_latest_query(self._connection.dialect.name), ids=ids):
+        for row in self._rows(_latest_query(self._driver.connection.dialect.name), ids=ids):
             latest.setdefault(row[-2], []).append((rows.outline(row[:-2]), row[-1]))
         named: dict[int, list[Pointer]] = {}
         for row in self._rows(_ALIASES, ids=ids):

@@ -95,6 +95,11 @@ class Driver:
             cursor = self._raw.execute(compiled.text, compiled.values(given), prepare=True)
         return cursor
 
+    @property
+    def connection(self) -> Connection:
+        """The connection as it stands, where something may still wait."""
+        return self._connection
+
     def settled(self) -> Connection:
         """Answer the connection, on which nothing is left to be done."""
         return self._connection

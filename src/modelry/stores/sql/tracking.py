@@ -62,7 +62,7 @@ class SqlTrackingView(Look):
 
     @property
     def _sqlite(self) -> bool:
-        return self._connection.dialect.name == "sqlite"
+        return self._driver.connection.dialect.name == "sqlite"
 
     def _experiments(self, query: Select[Any]) -> Sequence[Experiment]:
         chosen = self._rows(query)

@@ -183,7 +183,7 @@ class SqlTrackingUnit(SqlTrackingView):
             self._connection.execute(self._statement(how, table), batch)
 
     def _statement(self, how: Mapping[str, Mapping[str, Any]], table: Table) -> Any:  # noqa: ANN401 - a statement
-        return how[self._connection.dialect.name][table.name]
+        return how[self._driver.connection.dialect.name][table.name]
 
 
 def _note(owner: str, kind: str, key: str, value: str) -> dict[str, object]:

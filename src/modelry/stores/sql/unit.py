@@ -19,7 +19,7 @@ from modelry.core.sealing import document
 from modelry.core.strict_json import Json, dumps
 from modelry.stores.sql import rows
 from modelry.stores.sql.driver import driver
-from modelry.stores.sql.statement import Statement, insert_into
+from modelry.stores.sql.statement import Driver, Statement, insert_into
 from modelry.stores.sql.tables import (
     MAX_WORD,
     START,
@@ -84,8 +84,8 @@ class SqlUnit(SqlView):
 
     _find_model = SELECT_MODEL
 
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: Connection, driver: Driver | None = None) -> None:
+        super().__init__(connection, driver)
         self._texts: dict[int, tuple[str, str]] = {}
         self._heads: dict[str, Head] = {}
         self._made: dict[tuple[int, int], int] = {}
@@ -111,7 +111,7 @@ class SqlUnit(SqlView):
     @property
     def tracking(self) -> SqlTrackingUnit:
         """See `Unit.tracking`."""
-        return SqlTrackingUnit(self._connection, self._driver)
+        return SqlTrackingUnit(self._driver.connection, self._driver)
 
     def add_model(self, model: Model) -> Model:
         """See `Ledger.add_model`."""

@@ -35,7 +35,7 @@ from modelry.stores.sql.tracking_tables import artifacts
 _BATCH = 500
 
 # Built once: to build a query costs more than to run it.
-_LIFECYCLE = Statement(select(projects.c.lifecycle).where(projects.c.name == bindparam("project")))
+LIFECYCLE = Statement(select(projects.c.lifecycle).where(projects.c.name == bindparam("project")))
 _MODEL = select(*rows.MODEL_COLUMNS).where(
     models.c.project == bindparam("project"), models.c.name_key == bindparam("name")
 )
@@ -57,9 +57,9 @@ _MOVES = select(*rows.MOVE_COLUMNS).where(
 )
 _LATEST_OF_MOVES = _MOVES.order_by(moves.c.seq.desc()).limit(1)
 _MOVE = Statement(_MOVES.where(moves.c.seq == bindparam("seq")))
-_LAST_MOVE = Statement(_LATEST_OF_MOVES)
+LAST_MOVE = Statement(_LATEST_OF_MOVES)
 _MOVE_BEFORE = Statement(_LATEST_OF_MOVES.where(moves.c.seq < bindparam("seq")))
-_MEMBERS = Statement(
+MEMBERS = Statement(
     select(versions.c.number)
     .where(
         versions.c.model_id == bindparam("model"),
@@ -101,7 +101,8 @@ def select_version(selector: Selector) -> Select[Any]:
 
 
 @cache
-def _version(selector: Selector) -> Statement:
+def version_statement(selector: Selector) -> Statement:
+    """Answer the query for a ref as a statement."""
     return Statement(select_version(selector))
 
 
@@ -122,7 +123,7 @@ class SqlView(ListingLook, SelectionLook, LogLook, KeptLook):
 
     def lifecycle(self, project: str) -> Lifecycle | None:
         """See `View.lifecycle`."""
-        row = self._row(_LIFECYCLE, project=project)
+        row = self._row(LIFECYCLE, project=project)
         return _lifecycle(row[0]) if row else None
 
     def projects(self) -> Sequence[str]:
@@ -136,7 +137,7 @@ class SqlView(ListingLook, SelectionLook, LogLook, KeptLook):
 
     def version(self, ref: Ref) -> Version | None:
         """See `View.version`."""
-        row = self._row(_version(ref.selector), **version_parameters(ref))
+        row = self._row(version_statement(ref.selector), **version_parameters(ref))
         return rows.version(row) if row else None
 
     def versions(
@@ -171,12 +172,12 @@ class SqlView(ListingLook, SelectionLook, LogLook, KeptLook):
 
     def members(self, model: Model, stage: str) -> Sequence[int]:
         """See `View.members`."""
-        return [row[0] for row in self._rows(_MEMBERS, model=model.id, stage=stage)]
+        return [row[0] for row in self._rows(MEMBERS, model=model.id, stage=stage)]
 
     def move(self, model: Model, pointer: str, seq: int | None) -> Move | None:
         """See `View.move`."""
         if seq is None:
-            row = self._row(_LAST_MOVE, model=model.id, name=pointer)
+            row = self._row(LAST_MOVE, model=model.id, name=pointer)
         else:
             row = self._row(_MOVE, model=model.id, name=pointer, seq=seq)
         return rows.move(row) if row else None
@@ -236,4 +237,4 @@ class SqlView(ListingLook, SelectionLook, LogLook, KeptLook):
     @property
     def tracking(self) -> SqlTrackingView:
         """See `View.tracking`."""
-        return SqlTrackingView(self._connection, self._driver)
+        return SqlTrackingView(self._driver.connection, self._driver)
