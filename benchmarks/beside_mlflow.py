@@ -85,9 +85,14 @@ def pair(folder: Path, kind: str, python: str, models: int = 0) -> Iterator[Pair
 
 @contextmanager
 def _mlflow(folder: Path, uri: str, python: str) -> Iterator[Server]:
-    """Serve MLflow as it is served by default: four workers, files through the server."""
+    """Serve MLflow as it is served by default: four workers, files through the server.
+
+    By default a worker that is not up in five seconds is killed, which on a
+    busy machine all are.
+    """
     command = [python, "-m", "mlflow", "server", "--backend-store-uri", uri,
-               "--artifacts-destination", str(folder / "artifacts"), "--port", str(PORT + 1)]  # fmt: skip
+               "--artifacts-destination", str(folder / "artifacts"), "--port", str(PORT + 1),
+               "--uvicorn-opts", "--timeout-worker-healthcheck 120"]  # fmt: skip
     env = {"MLFLOW_DISABLE_TELEMETRY": "true", "BENCH_LOG": str(folder / "mlflow.log")}
     with started(command, f"http://127.0.0.1:{PORT + 1}", "/health", env) as server:
         yield server
