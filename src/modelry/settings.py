@@ -164,6 +164,12 @@ class ServerSettings(Settings):
         description="Schemes of sources that an MLflow client may name without their bytes, as "
         "JSON; they are recorded and never opened, and such versions are unsealed.",
     )
+    mlflow_copied: list[str] = Field(
+        default=[],
+        description="Places in object stores from which models are copied and sealed when an MLflow "
+        'client registers what lies there, as JSON: ["s3://bucket/models"]. Whoever may register '
+        "may then read what lies there.",
+    )
     only_admins_register: bool = Field(
         default=False, description="Whether registering takes the role admin."
     )

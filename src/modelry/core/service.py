@@ -13,7 +13,7 @@ from modelry.core.errors import RegistryError
 from modelry.core.lifecycle import Lifecycle
 from modelry.core.model import File, Model, ModelSummary, Stamp, Version
 from modelry.core.names import check_project, parse_model, parse_ref
-from modelry.core.ports import View
+from modelry.core.ports import Source, View
 from modelry.core.registry import PathInput, Registry
 from modelry.core.selection import FoundVersion, Selection
 from modelry.core.tracking.model import LoggedModel, Run
@@ -85,6 +85,17 @@ class Service(Registry):
             ref = self._model(name, Action.REGISTER)
             return register.register(
                 self._world, ref, Path(path), draft, None, None, again=False, origin=origin
+            )
+
+    def take_from(self, name: str, source: Source, draft: Draft, *, origin: str) -> Version:
+        """Copy what lies elsewhere, and seal it as a new version of a model that is there.
+
+        Raises `NotFound` where the model is not.
+        """
+        with self.registering(name, draft.version):
+            ref = self._model(name, Action.REGISTER)
+            return register.register(
+                self._world, ref, source, draft, None, None, known=True, origin=origin
             )
 
     def registering(

@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Sequence
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -22,6 +24,9 @@ from modelry.core.ports import Source
 from modelry.core.service import Service
 from modelry.core.verbs.enlist import Parts
 from modelry.settings import ServerSettings
+
+if TYPE_CHECKING:
+    from modelry.blobs.objects.sources import BucketSources
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
 
@@ -108,6 +113,17 @@ def sources_of(settings: ServerSettings) -> AllowedSources:
     if blobs.scheme == "file":
         own.append(Path(url2pathname(blobs.path)))
     return AllowedSources(settings.source_folders, own, files)
+
+
+@cache
+def bucket_sources(places: tuple[str, ...], blobs: str) -> BucketSources:
+    """Answer the places in object stores that a request may name.
+
+    Raises `Invalid` for one that is no place, or that holds what the registry itself keeps.
+    """
+    from modelry.blobs.objects.sources import BucketSources  # an extra, which few need
+
+    return BucketSources(places, own=blobs)
 
 
 def register_source(

@@ -11,7 +11,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from modelry.core.errors import Invalid
 
-_SCHEMES: Final = ("s3", "gs", "az")
+SCHEMES: Final = ("s3", "gs", "az")
+"""The object stores that are spoken to."""
+
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}", re.ASCII)
 _ENDPOINTS: Final[Mapping[str, tuple[str, ...]]] = {
     "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
@@ -59,7 +61,7 @@ def read_address(uri: str) -> Address:
         msg = "an address of an object store holds no user and no password; set them in the "
         raise Invalid(msg + "environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY ...)")
     place = f"{parts.scheme}://{parts.netloc}{parts.path}"
-    if parts.scheme not in _SCHEMES or not _BUCKET.fullmatch(parts.netloc) or parts.fragment:
+    if parts.scheme not in SCHEMES or not _BUCKET.fullmatch(parts.netloc) or parts.fragment:
         msg = f"{place!r} is not a place in an object store; write s3://bucket/prefix"
         raise Invalid(msg, uri=place)
     prefix = unquote(parts.path).strip("/")

@@ -79,31 +79,35 @@ class Vanished(Exception):
 def register(  # noqa: PLR0913 - the ref, the bytes, what is said of them, who watches
     world: World,
     ref: Ref,
-    path: Path,
+    place: Path | Source,
     draft: Draft,
     base: Ref | None,
     progress: Progress | None,
     *,
     again: bool = True,
+    known: bool = False,
     origin: str | None = None,
 ) -> Version:
-    """Seal the bytes at `path` as a new version of `ref`, or answer the one that they are.
+    """Seal the bytes at a path, or of a source, as a new version of `ref`, or answer theirs.
 
-    Without `again` bytes that are under the label already are a `Conflict`.
-    The version's source is called `origin`, else by the whole path.
+    Without `again` bytes that are under the label already are a `Conflict`,
+    with `known` a model that is not there is `NotFound`. The version's source
+    is called `origin`, else by the whole path, or by the source's name.
     """
-    source = world.sources.open(path)
+    path = place if isinstance(place, Path) else None
+    source = world.sources.open(place) if isinstance(place, Path) else place
+    named = origin or (source.name if path is None else str(path.absolute()))
     draft = replace(draft, datasets=tuple(_with_digest(world, each) for each in draft.datasets))
     with world.store.read() as view:
         refuse_early(view, ref, draft, source.files)
         base_ref = living_version(view, base).ref if base else None
-        known = frozenset(
+        sizes = frozenset(
             size for size in {file.size for file in source.files} if view.known_size(size)
         )
     for _ in range(_ATTEMPTS):
-        with world.blobs.stage(source.files, known.__contains__, progress) as staged:
+        with world.blobs.stage(source.files, sizes.__contains__, progress) as staged:
             sealed = _seal(world, path, draft, source, staged, base_ref, again=again)
-            sealed = sealed if origin is None else replace(sealed, origin=origin)
+            sealed = replace(sealed, origin=named, known=known)
             staged.publish()
             try:
                 return publish(world, ref, sealed)
@@ -136,7 +140,7 @@ def refuse_early(view: View, ref: Ref, draft: Draft, files: Sequence[SourceFile 
 
 def _seal(  # noqa: PLR0913 - everything about a version comes together here
     world: World,
-    path: Path,
+    path: Path | None,
     draft: Draft,
     source: Source,
     staged: Staged,
@@ -149,7 +153,7 @@ def _seal(  # noqa: PLR0913 - everything about a version comes together here
     return Sealed(
         draft=draft,
         kind=source.kind,
-        origin=str(path.absolute()),
+        origin=source.name,
         files=files,
         digest=digest_of(files),
         findings=world.inspection.inspect(source.kind, readable),

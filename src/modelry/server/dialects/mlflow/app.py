@@ -26,7 +26,7 @@ from modelry.server.dialects.mlflow import (
     versions,
     webhooks,
 )
-from modelry.server.dialects.mlflow.doors import BASE, PROJECT, call_of, refused_by
+from modelry.server.dialects.mlflow.doors import BASE, PROJECT, buckets_of, call_of, refused_by
 from modelry.server.dialects.mlflow.hot import hot_door
 from modelry.server.dialects.mlflow.places import base_of, claims, place_of, project_of
 from modelry.server.dialects.mlflow.refusals import Refusal, nowhere, refused
@@ -50,7 +50,8 @@ _ROOMS: Sequence[ModuleType] = (
 
 
 def mlflow_dialect(desk: Desk) -> Dialect:
-    """Make the dialect."""
+    """Make the dialect. Raises `Invalid` where the settings name places that cannot be."""
+    buckets_of(desk.settings)
     return Dialect("mlflow", claims, _App(desk), hot_door(desk))
 
 

@@ -6,13 +6,16 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
 from modelry.core.strict_json import MAX_INTEGER, Json, load_object
 from modelry.server.dialects.mlflow.refusals import UNREADABLE, Refusal, invalid
+
+if TYPE_CHECKING:
+    from modelry.blobs.objects.sources import BucketSources
 
 _SEE = " See the API docs for more information about request parameters."
 _MOST_PARAMETERS = 1000
@@ -38,7 +41,8 @@ class Asked:
 
     `project` is whose request it is, `place` what the path itself names,
     `base` the address under which the caller reached this server's project,
-    `external` the schemes of sources that need not be held here.
+    `external` the schemes of sources that need not be held here, `buckets` the
+    places in object stores from which sources are copied.
     """
 
     project: str
@@ -46,6 +50,7 @@ class Asked:
     place: Mapping[str, str] = field(default_factory=dict)
     base: str = ""
     external: frozenset[str] = frozenset()
+    buckets: BucketSources | None = None
 
     def needed(self, name: str) -> str:
         """Answer a text that has to be there and not empty."""

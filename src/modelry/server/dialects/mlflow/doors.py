@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.requests import Request
@@ -22,7 +23,12 @@ from modelry.server.desk import Call, Desk, token_of
 from modelry.server.dialects.mlflow.asked import Asked, given_in
 from modelry.server.dialects.mlflow.refusals import JSON, misread, refused
 from modelry.server.rules import Rule, RuledRoute
+from modelry.server.sources import bucket_sources
 from modelry.server.strict import StrictRequest
+from modelry.settings import ServerSettings
+
+if TYPE_CHECKING:
+    from modelry.blobs.objects.sources import BucketSources
 
 Document = Mapping[str, object]
 Work = Callable[[Service], Document]
@@ -123,8 +129,15 @@ async def asked_in(call: MlflowCall) -> Asked:
     """Read what a request asks. Raises `Refusal` and `Invalid`."""
     request = call.request
     place = {name: str(value) for name, value in request.path_params.items()}
-    external = frozenset(call.desk.settings.mlflow_sources)
-    return Asked(call.project, await given_in(request), place, call.base, external)
+    settings = call.desk.settings
+    external, buckets = frozenset(settings.mlflow_sources), buckets_of(settings)
+    return Asked(call.project, await given_in(request), place, call.base, external, buckets)
+
+
+def buckets_of(settings: ServerSettings) -> BucketSources | None:
+    """Answer the places from which models are copied. Raises `Invalid` for a setting that is wrong."""
+    copied = settings.mlflow_copied
+    return bucket_sources(tuple(copied), settings.blobs or "") if copied else None
 
 
 async def answered(call: MlflowCall, work: Work) -> Response:
