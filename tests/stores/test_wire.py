@@ -17,6 +17,7 @@ from modelry.core.events import EventKind, model_chain
 from modelry.core.model import Model, Pointer
 from modelry.core.names import parse_ref
 from modelry.core.ports import Unit
+from modelry.stores.sql import growth
 from modelry.stores.sql.postgresql import PostgresqlStore, open_postgresql
 from modelry.stores.sql.statement import Statement
 from modelry.stores.sql.tables import kept
@@ -247,6 +248,28 @@ def test_who_interrupts_a_change_that_waits_gets_free_and_nothing_is_changed(
     with store.read() as view:
         assert view.kept("k", "row") == {"n": 1}
     store.change(lambda unit: unit.keep("k", "row", {"n": 3}))
+
+
+def test_after_much_was_written_the_planner_knows_what_is_there(
+    store: PostgresqlStore,
+    bare: psycopg.Connection[tuple[object, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bare.execute("ALTER TABLE kept SET (autovacuum_enabled = off)")
+    monkeypatch.setattr(growth, "MUCH", 50)
+    store._growth = growth.Growth()
+    store._growth._next = 200
+
+    def known(count: int) -> object:
+        def work(unit: Unit) -> None:
+            for at in range(count):
+                unit.keep("k", f"{count} {at}", {})
+
+        store.change(work)
+        row = bare.execute("SELECT reltuples FROM pg_class WHERE relname = 'kept'").fetchone()
+        return None if row is None else row[0]
+
+    assert [known(each) for each in (199, 49, 120, 60)] == [-1, -1, 368, 368]
 
 
 def test_versions_have_numbers_of_their_own_whoever_registers_them(

@@ -28,6 +28,7 @@ from modelry.core.strict_json import Json
 from modelry.stores.sql import rows
 from modelry.stores.sql.address import Address, address_of
 from modelry.stores.sql.glance import Glance
+from modelry.stores.sql.growth import Growth
 from modelry.stores.sql.hot import HotConnections, leave_to_parent
 from modelry.stores.sql.kept import KEPT, kept_body
 from modelry.stores.sql.postgresql_refusals import (
@@ -62,6 +63,12 @@ LIMITS = "SELECT set_config('enable_seqscan', 'off', true), set_config('lock_tim
 ALONE = (Asked("BEGIN"), Asked(f"SELECT pg_advisory_xact_lock({lock_key('@schema')})"))
 """Begins a change of the schema, for which all other such changes wait."""
 
+_LOOK_AT_TABLES = (
+    Asked("BEGIN"),
+    Asked("SELECT set_config('lock_timeout', '5000', true)"),
+    Asked(f"ANALYZE {', '.join(sorted(metadata.tables))}"),
+    Asked("COMMIT"),
+)
 _GENERATION = (
     "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()::text "
     "ELSE pg_current_snapshot()::text END"
@@ -173,7 +180,7 @@ class PostgresqlStore(PostgresqlDatabase):
     def __init__(self, address: Address) -> None:
         super().__init__(address)
         self._turn = threading.Lock()
-        self._numbers = Numbers()
+        self._numbers, self._growth = Numbers(), Growth()
         with translated(address.where):
             self._prepare()
 
@@ -276,6 +283,9 @@ class PostgresqlStore(PostgresqlDatabase):
             loan.roll_back()
             race.lose(unit.touched, careful=is_taken(error))
             return False, None  # type: ignore[return-value]  # nothing was answered
+        if self._growth.wrote(driver.written):
+            with suppress(psycopg.Error):  # what was asked for is done; PostgreSQL looks later
+                wire_of(loan.connection).exchange(_LOOK_AT_TABLES)
         return True, answer
 
     @contextmanager
@@ -295,7 +305,7 @@ class PostgresqlStore(PostgresqlDatabase):
 
     def _after_fork(self) -> None:
         super()._after_fork()
-        self._numbers = Numbers()
+        self._numbers, self._growth = Numbers(), Growth()
 
 
 class _Loan:

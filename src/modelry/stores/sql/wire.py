@@ -184,6 +184,7 @@ class WireDriver(Driver):
         self._coming: list[Asked] = []
         self._foreseen: list[tuple[Asked, Answer]] = []
         self._most = MOST if patient else 1
+        self.written = 0
 
     def run(self, statement: Statement, given: Mapping[str, object]) -> Cursor:
         """Run a statement, after what waits."""
@@ -207,6 +208,7 @@ class WireDriver(Driver):
     def write(self, statement: Statement, given: Mapping[str, object]) -> None:
         """Let a statement wait for the next that is run."""
         self._forget()
+        self.written += 1
         self._waiting.append(asked(statement, given))
         if len(self._waiting) >= self._most:
             self._send()
