@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
-from modelry.core.strict_json import MAX_INTEGER
+from modelry.core import query
+from modelry.core.errors import RegistryError
+from modelry.core.lifecycle import lifecycle_from_json
+from modelry.core.strict_json import MAX_INTEGER, check
+from modelry.core.verbs.audit import checkpoint_from_text
 
 Values = Mapping[str, Any]
 PART = 128
@@ -81,20 +86,51 @@ def bytes_elsewhere(values: Values) -> bool:
     return bool(values.get("files")) or "source" in values or values.get("kind") == "file"
 
 
-def own_text(values: Values) -> bool:
-    """A search has its grammar, a time its calendar, a checkpoint its format."""
-    given = ("q", "as_of", "since", "until", "checkpoint")
-    return any(values.get(name) is not None for name in given)
+def _refused(read: Callable[[Any], object], given: object) -> bool:
+    """Say whether the core takes `given` for nothing that it can read."""
+    try:
+        read(given)
+    except (RegistryError, ValueError, OverflowError):
+        return True
+    return False
+
+
+def grammar(values: Values) -> bool:
+    """A search has its grammar."""
+    return values.get("q") is not None and _refused(query.parse, str(values["q"]))
+
+
+def calendar(values: Values) -> bool:
+    """A time has its calendar, and says its zone."""
+    given = [values[name] for name in ("as_of", "since", "until") if values.get(name) is not None]
+    return any(_refused(_instant, str(each)) for each in given)
+
+
+def _instant(text: str) -> None:
+    """Read a time that Unix time can tell. Raises `ValueError`, `OverflowError`."""
+    if datetime.fromisoformat(text).astimezone().timestamp() < 0:
+        msg = "before 1970"
+        raise ValueError(msg)
+
+
+def checkpoint(values: Values) -> bool:
+    """A checkpoint has its format."""
+    text = values.get("checkpoint")
+    return text is not None and _refused(checkpoint_from_text, str(text).encode(errors="replace"))
 
 
 def several(values: Values) -> bool:
     """At least two different versions are compared."""
-    return "ref" in values
+    given = values.get("ref")
+    return not isinstance(given, list) or len(set(map(str, given))) < len(given) or len(given) < 2
 
 
 def whole_stages(values: Values) -> bool:
     """Stages have to go together: which displaces which, where versions start and rest."""
-    return "stages" in values
+    stages = values.get("stages")
+    return isinstance(stages, list) and _refused(
+        lambda given: lifecycle_from_json(check(given, "the stages")), stages
+    )
 
 
 def issuer_and_claims(values: Values) -> bool:
@@ -105,16 +141,6 @@ def issuer_and_claims(values: Values) -> bool:
 def empty_upload(values: Values) -> bool:
     """The digest of nothing is known before a byte has come."""
     return values.get("size") == 0
-
-
-def wider_or_longer(values: Values) -> bool:
-    """A token makes none that may do more than it does itself."""
-    return "lifetime_seconds" in values
-
-
-def an_offset(values: Values) -> bool:
-    """The offset of an upload is what the server has, and its bytes are no more than it takes."""
-    return "Upload-Offset" in values
 
 
 def the_model_alone(values: Values) -> bool:
@@ -149,17 +175,15 @@ OF: Mapping[str, tuple[Callable[[Values], bool], ...]] = {
     "update_model": (nothing_said,),
     "update_version": (nothing_said,),
     "update_ref": (nothing_said,),
-    "search_versions": (own_text,),
-    "get_history": (own_text,),
-    "list_events": (own_text,),
-    "verify_audit": (own_text,),
-    "restore_registry": (own_text,),
+    "search_versions": (grammar,),
+    "get_history": (calendar,),
+    "list_events": (calendar,),
+    "verify_audit": (checkpoint,),
+    "restore_registry": (checkpoint,),
     "compare_versions": (several,),
     "set_stages": (whole_stages,),
     "trust_publisher": (issuer_and_claims,),
     "begin_upload": (empty_upload,),
-    "create_token": (wider_or_longer,),
-    "append_upload": (an_offset,),
     "purge_version": (the_model_alone,),
     "set_alias": (the_model_alone, another_model),
     "archive_version": (the_model_alone,),
