@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
+from mlflow_serving import KEPT
 
 MADE = 1_700_000_000_000
 """When the first version was made, in milliseconds."""
@@ -21,11 +22,16 @@ Rows = dict[str, list[dict[str, object]]]
 
 @dataclass
 class Filler:
-    """Writes `models` models of `versions` versions each."""
+    """Writes `models` models of `versions` versions each.
+
+    The files lie beside the database, or with `proxied` where a server that is
+    started in the folder afterwards hands them out.
+    """
 
     folder: Path
     models: int
     versions: int
+    proxied: bool = False
     rows: Rows = field(default_factory=dict)
 
     def fill(self) -> None:
@@ -60,25 +66,33 @@ class Filler:
 
     def _version(self, name: str, number: int, at: int) -> None:
         run = f"{at * 1000 + number:032x}"
-        place = self.folder / "runs" / run / "artifacts" / "model"
+        folder, address = self._place(run)
+        place = folder / "model"
         (place / "data").mkdir(parents=True)
         (place / "MLmodel").write_text(f"flavors: {{}}\nrun_id: {run}\n", encoding="utf-8")
         (place / "data" / "weights.bin").write_bytes(f"weights {name} {number}".encode() * 4)
-        self._run(run, number, at)
+        self._run(run, address, number, at)
         self._add("model_versions", name=name, version=number, creation_time=MADE + number * 1000,
                   last_updated_time=MADE + number * 2000, description=f"the {number}th",
-                  current_stage=_STAGES[(number + at) % 5], source=place.as_uri(), run_id=run,
+                  current_stage=_STAGES[(number + at) % 5], source=f"{address}/model", run_id=run,
                   status="READY", user_id="ann", workspace="default")  # fmt: skip
         for key, value in (("task", "churn"), ("number", str(number)), ("empty", "")):
             self._add("model_version_tags", name=name, version=number, key=key, value=value,
                       workspace="default")  # fmt: skip
 
-    def _run(self, run: str, number: int, at: int) -> None:
+    def _place(self, run: str) -> tuple[Path, str]:
+        """Answer the folder of a run's artefacts, and how MLflow calls it."""
+        if self.proxied:
+            within = f"0/{run}/artifacts"
+            return self.folder / KEPT / within, f"mlflow-artifacts:/{within}"
+        folder = self.folder / "runs" / run / "artifacts"
+        return folder, folder.as_uri()
+
+    def _run(self, run: str, address: str, number: int, at: int) -> None:
         self._add("runs", run_uuid=run, name=f"run {number}", source_type="LOCAL", source_name="",
                   entry_point_name="", user_id="ann", status="FINISHED", start_time=MADE,
                   end_time=MADE + 5, source_version="", lifecycle_stage="active",
-                  artifact_uri=(self.folder / "runs" / run / "artifacts").as_uri(),
-                  experiment_id=0)  # fmt: skip
+                  artifact_uri=address, experiment_id=0)  # fmt: skip
         for table in ("metrics", "latest_metrics"):
             self._add(table, run_uuid=run, key="auc", value=number / 16, timestamp=MADE, step=0,
                       is_nan=False)  # fmt: skip

@@ -15,18 +15,28 @@ import httpx
 
 _SECONDS = 120
 
+KEPT = "kept"
+"""Where in its folder a server keeps artefacts."""
+
 
 @contextmanager
 def mlflow_serving(tables: Path, folder: Path) -> Iterator[str]:
     """Serve an empty registry on SQLite, artefacts too; answer its address."""
     shutil.copyfile(tables, folder / "mlflow.db")
+    with mlflow_serving_from(folder) as url:
+        yield url
+
+
+@contextmanager
+def mlflow_serving_from(folder: Path) -> Iterator[str]:
+    """Serve the registry whose database lies in a folder; answer its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [
         sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
         "--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db",
-        "--artifacts-destination", str(folder / "kept"),
+        "--artifacts-destination", str(folder / KEPT),
     ]  # fmt: skip
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(

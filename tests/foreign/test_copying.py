@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mlflow_filled import Filler, told
+from mlflow_filled import Filler
 from mlflow_place import MlflowPlace
 from typer.testing import CliRunner, Result
 
@@ -145,22 +145,6 @@ def test_names_that_cannot_be_here_are_changed_and_told(
         assert [each.what for each in report.problems] == [
             "'churn model (2)' is called churn-model-2 already; rename one of them and copy again"
         ]
-
-
-def test_models_go_to_a_real_mlflow_server_and_its_client_finds_them_equal(
-    mlflow_place: MlflowPlace, mlflow_server: str, tmp_path: Path
-) -> None:
-    uri = mlflow_place.make("source")
-    Filler(tmp_path / "source", models=2, versions=3).fill()
-    with (
-        wiring.connect(f"mlflow:{uri}") as other,
-        wiring.connect(f"sqlite:///{tmp_path}/r.db") as ours,
-        wiring.connect(f"mlflow+{mlflow_server}") as server,
-    ):
-        assert copy_models(source_of(other, "source"), ours).problems == []
-        assert copy_models(source_of(ours, "ours"), server).problems == []
-    names = {"model-00", "model-01"}
-    assert [each for each in told(mlflow_server) if each["model"] in names] == list(told(uri))
 
 
 @pytest.mark.parametrize(

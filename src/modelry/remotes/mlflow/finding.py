@@ -63,9 +63,21 @@ class Finding:
         except NotFound:
             return None
 
+    def number(self, ref: Ref) -> int:
+        """Answer the number of the version that a ref names, without a look at its run.
+
+        Raises `NotFound`.
+        """
+        if ref.selector == "number":
+            return int(self._there(ref).version)
+        return self.resolve(ref).number
+
     def _numbered(self, ref: Ref) -> Version:
+        return self.version(self._there(ref))
+
+    def _there(self, ref: Ref) -> ModelVersion:
         try:
-            return self.version(self._get(ref, ref.number))
+            return self._get(ref, ref.number)
         except NotFound as error:
             raise Known(self.summary(ref.name), ()).absent(ref) from error
 

@@ -109,9 +109,7 @@ class MlflowRegistry(ForeignRegistry):
     ) -> Model:
         """Make a model before its first version; answers the one that is there already."""
         ref, given = self.model_of(name), checked_tags(tags or {})
-        known = any(each.name == ref.name for each in self.tracking.every_model())
-        make_model(self.tracking, ref.name)
-        if not known:
+        if make_model(self.tracking, ref.name):
             if description:
                 self.describe(name, description)
             if given:
@@ -162,36 +160,36 @@ class MlflowRegistry(ForeignRegistry):
         `comment` and `expect` are refused.
         """
         self.plain("promote", comment=comment, expect=expect)
-        version = self._chosen(ref, "promote")
+        chosen = self._chosen(ref, "promote")
         target = self.stages().stage(stage)
-        others = [int(each.version) for each in self.tracking.every_version(version.name)
+        others = [int(each.version) for each in self.tracking.every_version(chosen.name)
                   if (each.current_stage or "none").lower() == target.name
-                  and int(each.version) != version.number]  # fmt: skip
+                  and int(each.version) != chosen.number]  # fmt: skip
         default = "archived" if target.displaced == "archived" else KEEP
         goes = self._move.displaced(target.name, displace or default)
-        if goes is None and any(number > version.number for number in others):
-            msg = (f"the newest version of {version.name} in {target.name} is what MLflow names by "
+        if goes is None and any(number > chosen.number for number in others):
+            msg = (f"the newest version of {chosen.name} in {target.name} is what MLflow names by "
                    "it, and a newer one is there; displace it")  # fmt: skip
-            raise Conflict(msg, ref=version.ref, stage=target.name)
-        self._move.transition(version.name, version.number, target.name)
+            raise Conflict(msg, ref=str(chosen), stage=target.name)
+        self._move.transition(chosen.name, chosen.number, target.name)
         for number in others if goes else ():
-            self._move.transition(version.name, number, goes or "")
-        return self.resolve(version.ref)
+            self._move.transition(chosen.name, number, goes or "")
+        return self._find.resolve(chosen)
 
     def archive(self, ref: str, *, comment: str = "") -> Version:
         """Retire a version to the archive stage; a stage that named it names nothing then."""
         self.plain("archive", comment=comment)
-        version = self._chosen(ref, "archive")
-        self._move.transition(version.name, version.number, "archived")
-        return self.resolve(version.ref)
+        chosen = self._chosen(ref, "archive")
+        self._move.transition(chosen.name, chosen.number, "archived")
+        return self._find.resolve(chosen)
 
     def alias(self, name: str, alias_name: str, ref: str, *, comment: str = "") -> Version:
         """Point an alias of a model at a version: a label, a number or a whole ref of it."""
         self.plain("alias", comment=comment)
         model = self.model_of(name)
-        version = self._find.resolve(exact(part(model, ref), "point at"))
-        self._move.alias(model.name, alias_name, version.number)
-        return self.resolve(version.ref)
+        number = self._find.number(exact(part(model, ref), "point at"))
+        self._move.alias(model.name, alias_name, number)
+        return self._find.resolve(model.at(number))
 
     def remove_alias(self, name: str, alias_name: str, *, comment: str = "") -> None:
         """Take an alias away from a model."""
@@ -326,8 +324,9 @@ class MlflowRegistry(ForeignRegistry):
         )  # fmt: skip
         return list(islice(rest, size + 1))
 
-    def _chosen(self, ref: str, verb: str) -> Version:
-        return self._find.resolve(exact(self.ref_of(ref), verb))
+    def _chosen(self, ref: str, verb: str) -> Ref:
+        named = exact(self.ref_of(ref), verb)
+        return named.at(self._find.number(named))
 
 
 def _datasets(given: Sequence[DatasetInput]) -> Sequence[Dataset]:

@@ -97,15 +97,17 @@ def _refuse_name(path: str) -> None:
         raise Unsupported(msg, path=path) from error
 
 
-def make_model(tracking: Tracking, name: str) -> None:
-    """Make a model where it is new."""
+def make_model(tracking: Tracking, name: str) -> bool:
+    """Make a model where it is new, and say whether it was."""
     try:
         tracking.registered(name)
     except NotFound:
         try:
             tracking.ask(lambda client: client.create_registered_model(name))
         except Conflict:
-            return  # somebody made it just now
+            return False  # somebody made it just now
+        return True
+    return False
 
 
 def pass_over(tracking: Tracking, parcel: Parcel) -> None:
