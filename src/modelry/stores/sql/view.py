@@ -19,7 +19,7 @@ from modelry.stores.sql.listing import ListingLook
 from modelry.stores.sql.log import LogLook
 from modelry.stores.sql.search import search
 from modelry.stores.sql.selecting import SelectionLook
-from modelry.stores.sql.statement import Statement
+from modelry.stores.sql.statement import Statement, first_of
 from modelry.stores.sql.tables import (
     environments,
     holdings,
@@ -48,14 +48,14 @@ LOCK_MODEL = Statement(_MODEL.with_for_update(key_share=True))
 _ENVIRONMENT = Statement(
     select(environments.c.body).where(environments.c.digest == bindparam("digest"))
 )
-_SIZE = Statement(select(holdings.c.size).where(holdings.c.size == bindparam("size")).limit(1))
+_SIZE = Statement(first_of(select(holdings.c.size).where(holdings.c.size == bindparam("size"))))
 _NEXT_NAME = Statement(select(func.min(moves.c.name)).where(
     moves.c.model_id == bindparam("model"), moves.c.name > bindparam("name")
 ))  # fmt: skip
 _MOVES = select(*rows.MOVE_COLUMNS).where(
     moves.c.model_id == bindparam("model"), moves.c.name == bindparam("name")
 )
-_LATEST_OF_MOVES = _MOVES.order_by(moves.c.seq.desc()).limit(1)
+_LATEST_OF_MOVES = first_of(_MOVES.order_by(moves.c.seq.desc()))
 _MOVE = Statement(_MOVES.where(moves.c.seq == bindparam("seq")))
 LAST_MOVE = Statement(_LATEST_OF_MOVES)
 _MOVE_BEFORE = Statement(_LATEST_OF_MOVES.where(moves.c.seq < bindparam("seq")))
@@ -97,7 +97,7 @@ def select_version(selector: Selector) -> Select[Any]:
     living = query.where(versions.c.deleted.is_(None))
     if selector == "digest":
         living = living.where(versions.c.digest == bindparam("value"))
-    return living.order_by(versions.c.number.desc()).limit(1)
+    return first_of(living.order_by(versions.c.number.desc()))
 
 
 @cache
