@@ -16,6 +16,7 @@ from modelry.listening import address_of, listen, over, say
 from modelry.server.allocator import keep_memory
 from modelry.server.app import make_app, telemetry
 from modelry.server.first import first_admin
+from modelry.server.forwarded import Forwarded
 from modelry.settings import ServerSettings
 from modelry.telemetry.logs import configure
 from modelry.telemetry.workers import shared_metrics
@@ -43,8 +44,7 @@ def serve(given: Mapping[str, str]) -> None:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
-        proxy_headers=True,
-        forwarded_allow_ips=settings.trusted_proxies,
+        proxy_headers=False,  # see `Forwarded`
         server_header=False,
         access_log=False,
         log_config=None,
@@ -68,7 +68,7 @@ def app() -> ASGIApp:
     keep_memory()
     settings = ServerSettings()
     configure(telemetry(settings))
-    return make_app(embedded(settings), settings)
+    return Forwarded(make_app(embedded(settings), settings), settings.trusted_proxies)
 
 
 def _end_with_supervisor() -> None:

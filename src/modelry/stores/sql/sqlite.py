@@ -225,9 +225,16 @@ class SqliteStore(SqliteFile):
         return rows.version(row) if row else None
 
     def kept(self, kind: str, key: str) -> Mapping[str, Json] | None:
-        """See `Store.kept`, likewise."""
+        """See `Store.kept`: by a connection that wrote lately, and so has the pages at hand."""
+        if os.getpid() != self._process:
+            self._after_fork()
+        spare = self._spare
         with translated(self._path):
-            row = self._cursor().execute(self._kept, (kind, key)).fetchone()
+            connection = spare.take()
+            try:
+                row = driver_of(connection).execute(self._kept, (kind, key)).fetchone()
+            finally:
+                spare.give(connection)
         return kept_body(row[0]) if row else None
 
     def _cursor(self) -> sqlite3.Connection:
@@ -299,7 +306,10 @@ class SqliteStore(SqliteFile):
     @contextmanager
     def _changing(self, patience: float) -> Iterator[Connection]:
         """Begin a change; a file that was upgraded meanwhile is not written as it was."""
-        with self.writing(patience) as connection:
+        with (
+            self._queue.turn(patience),
+            self._transaction("BEGIN IMMEDIATE") as connection,
+        ):
             (tables,) = driver_of(connection).execute("PRAGMA schema_version").fetchone()
             if tables != self._tables:  # some table was made or changed since we looked
                 self._is_ours(connection)

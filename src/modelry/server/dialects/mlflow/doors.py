@@ -21,7 +21,7 @@ from modelry.core.errors import Unauthenticated
 from modelry.core.service import Service
 from modelry.server.desk import Call, Desk, token_of
 from modelry.server.dialects.mlflow.asked import Asked, given_in
-from modelry.server.dialects.mlflow.refusals import JSON, misread, refused
+from modelry.server.dialects.mlflow.refusals import misread, refused
 from modelry.server.rules import Rule, RuledRoute
 from modelry.server.sources import bucket_sources
 from modelry.server.strict import StrictRequest
@@ -150,7 +150,18 @@ async def answered(call: MlflowCall, work: Work) -> Response:
 
 def json_answer(document: Document) -> Response:
     """Answer a document; MLflow knows no other status than 200."""
-    return Response(msgspec.json.encode(document), 200, None, JSON)
+    return _Json(msgspec.json.encode(document))
+
+
+class _Json(Response):
+    """An answer whose headers are known."""
+
+    def __init__(self, body: bytes) -> None:
+        self.status_code, self.background, self.body = 200, None, body
+        self.raw_headers = [
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", b"application/json"),
+        ]
 
 
 async def refused_by(call: MlflowCall, error: Exception) -> Response:
