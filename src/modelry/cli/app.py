@@ -27,6 +27,7 @@ from modelry.cli.commands import (
     models,
     projects,
     publishers,
+    recommending,
     register,
     removal,
     run,
@@ -54,8 +55,8 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Versions": {
         "register": register.register, "use": files.use, "show": models.show,
         "models": models.models, "versions": models.versions, "search": models.search,
-        "compare": history.compare, "history": history.history, "tag": tags.tag,
-        "describe": tags.describe,
+        "compare": history.compare, "recommend": recommending.recommend,
+        "history": history.history, "tag": tags.tag, "describe": tags.describe,
     },
     "Stages": {
         "promote": stages.promote, "rollback": stages.rollback, "archive": stages.archive,
