@@ -55,7 +55,7 @@ _SPLIT = (
     '    unit._connection.exec_driver_sql("BEGIN IMMEDIATE")\n'
     "    unit.append(event)"
 )
-_POINTER_KEY = """    Column("model_id", BigInteger, ForeignKey("models.id"), primary_key=True),
+_POINTER_KEY = """    Column("model_id", BigInteger, ForeignKey("registered_models.id"), primary_key=True),
     Column("name", String(128), primary_key=True),
     Column("kind", String(8), nullable=False),
     Column("number", BigInteger, nullable=False),
@@ -86,8 +86,8 @@ BREAKAGES = [
     Breakage("a pointer without a unique key", (
         (TABLES, _POINTER_KEY, _POINTER_KEY.replace(", primary_key=True", "").replace(
             "    sqlite_with_rowid=False,\n", "")),
-        (UNIT, "        if not self._change(_UPDATE_POINTER, {**key, **row}):",
-               "        if key:"),
+        (UNIT, '        self._put(pointers, {"model_id": model.id, "name": pointer.name}, row)',
+               '        self._add(pointers, {"model_id": model.id, "name": pointer.name, **row})'),
     ), RACE),
     Breakage("numbers taken outside the lock", (
         (SQLITE, "            self._queue.turn(patience),\n", ""),
@@ -114,8 +114,8 @@ BREAKAGES = [
     ), GARBAGE),
     Breakage("the head of a chain that stays", (
         (UNIT,
-         '        if not self._change(_UPDATE_HEAD, {"key": event.chain, **row}):',
-         "        if event.seq == 1:"),
+         '        self._put(heads, {"chain": event.chain}, row)',
+         '        if event.seq == 1:\n            self._add(heads, {"chain": event.chain, **row})'),
     ), TAMPERING),
     Breakage("a hash that leaves the body out", (
         ("core/events.py", "actor, at, number, body, prev]\n", "actor, at, number, prev]\n"),

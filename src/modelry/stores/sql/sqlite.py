@@ -118,8 +118,12 @@ class SqliteFile:
     @contextmanager
     def writing(self, patience: float = PATIENCE) -> Iterator[Connection]:
         """Be the only writer among all threads and processes, which queue."""
+        with translated(self._path), self._in_turn(patience) as connection:
+            yield connection
+
+    @contextmanager
+    def _in_turn(self, patience: float) -> Iterator[Connection]:
         with (
-            translated(self._path),
             self._queue.turn(patience),
             self._transaction("BEGIN IMMEDIATE") as connection,
         ):
@@ -306,10 +310,7 @@ class SqliteStore(SqliteFile):
     @contextmanager
     def _changing(self, patience: float) -> Iterator[Connection]:
         """Begin a change; a file that was upgraded meanwhile is not written as it was."""
-        with (
-            self._queue.turn(patience),
-            self._transaction("BEGIN IMMEDIATE") as connection,
-        ):
+        with self._in_turn(patience) as connection:
             (tables,) = driver_of(connection).execute("PRAGMA schema_version").fetchone()
             if tables != self._tables:  # some table was made or changed since we looked
                 self._is_ours(connection)
