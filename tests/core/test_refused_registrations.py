@@ -20,6 +20,7 @@ from modelry.core.model import File
 from modelry.core.ports import Store, Unit
 from modelry.core.registry import Registry
 from modelry.core.service import Service
+from modelry.core.verbs.attempt import registering
 from modelry.core.verbs.enlist import Parts
 from modelry.core.verbs.world import RequestKey, World
 from modelry.stores.jsonfile.store import JsonStore
@@ -245,3 +246,16 @@ def test_a_registry_json_keeps_them_beside_its_entries(
     refuse(lambda: registry.register("m", model_file("two"), version="1"), Conflict)
     assert [each.body["what"] for each in records(world)] == ["m", "m"]
     assert (tmp_path / "registry.json").read_text() == before
+
+
+def test_errors_that_lead_to_one_another_are_recorded_once_and_raised(world: World) -> None:
+    refusal, cause = Conflict("it is there already"), KeyError("row")
+    refusal.__cause__, cause.__context__ = cause, refusal
+
+    def register() -> None:
+        with registering(world, "m"):
+            raise refusal
+
+    refuse(register, Conflict)
+    (event,) = records(world)
+    assert event.body["reason"] == "it is there already"

@@ -75,9 +75,12 @@ def _project_in(name: str) -> str:
 def _is_told(error: BaseException | None, before: BaseException | None) -> bool:
     """Say whether a record tells of `error` or of what led to it, or none is due.
 
-    What was being handled `before` is somebody else's.
+    What was being handled `before` is somebody else's. Errors may lead to one
+    another in a circle, as one raised from what another was raised in.
     """
-    while error is not None and error is not before:
+    seen: list[BaseException] = []
+    while error is not None and error is not before and all(error is not each for each in seen):
+        seen.append(error)
         if isinstance(error, RegistryError) and (error.recorded or _is_question(error)):
             return True
         error = error.__cause__ or error.__context__
