@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from modelry.blobs.tree import LocalSources
 from modelry.core.access import (
     EVERYWHERE,
     NEEDS,
@@ -33,6 +34,7 @@ from modelry.core.tracking.search import Search
 from modelry.core.verbs.describe import Wording
 from modelry.core.verbs.enlist import Parts
 from modelry.core.verbs.logged_models import Saving
+from modelry.core.verbs.promote import Wish
 from modelry.core.verbs.runs import Beginning
 from modelry.core.verbs.world import World
 from modelry.stores.memory import MemoryStore
@@ -208,6 +210,9 @@ SERVICE_ROWS: dict[str, list[Row]] = {
         Row("hidden", R, lambda r, _, p: r.identify_version(uid(p, "m", 1)), "team")],
     "known": [team(R, lambda r, _, p: r.known(f"{p}/m"))],
     "entry": [team(R, lambda r, _, p: r.entry(f"{p}/m"))],
+    "take_from": [team(P, lambda r, s, p: r.take_from(
+        f"{p}/m", LocalSources().open(s.file), PLAIN, origin="s3://b/m"))],
+    "transition": [team(A, lambda r, _, p: r.transition(f"{p}/m:1", lambda _: Wish("staging")))],
     "sheet": [team(R, lambda r, _, p: r.sheet(f"{p}/m:1"))],
     "select_models": [team(R, lambda r, _, p: r.select_models(p, EVERY_ONE))],
     "select_versions": [team(R, lambda r, _, p: r.select_versions(p, EVERY_ONE))],

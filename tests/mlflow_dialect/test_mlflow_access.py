@@ -32,6 +32,7 @@ def every_route() -> Sequence[RuledRoute]:
 
     class _Settings:
         public_url = None
+        mlflow_copied: Sequence[str] = ()
 
     class _Desk:
         settings = _Settings()

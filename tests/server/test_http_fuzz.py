@@ -93,9 +93,14 @@ def _values(case: Case[Any]) -> dict[str, Any]:
 
 
 def _vanishes(case: Case[Any]) -> bool:
-    """Say whether what was to be wrong about the query cannot be sent: an empty list is nothing."""
+    """Say whether what was to be wrong about the query cannot be sent.
+
+    An empty list is nothing, and a list of one value looks like that value.
+    """
     known = {each.name for each in case.operation.query}
     given = dict(case.query or {})
+    if any(isinstance(value, list) and len(value) == 1 for value in given.values()):
+        return True
     return any(name not in known and value in (None, [], {}) for name, value in given.items())
 
 
