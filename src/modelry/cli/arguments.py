@@ -88,3 +88,11 @@ Checkpoint = Annotated[
         dir_okay=False,
     ),
 ]
+Lower = Annotated[
+    list[str] | None,
+    typer.Option("--lower", metavar="METRIC", help="Lower is better, whatever its name."),
+]
+Higher = Annotated[
+    list[str] | None,
+    typer.Option("--higher", metavar="METRIC", help="Higher is better, whatever its name."),
+]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelry.cli.arguments import AsJson, Cursor, Limit, ModelOrRef
+from modelry.cli.arguments import AsJson, Cursor, Higher, Limit, Lower, ModelOrRef
 from modelry.cli.completion import complete_ref
 from modelry.cli.session import note, print_json, session
 from modelry.cli.when import moment_of
@@ -91,14 +91,8 @@ def compare(
             show_default=False,
         ),
     ],
-    lower: Annotated[
-        list[str] | None,
-        typer.Option("--lower", metavar="METRIC", help="Lower is better, whatever its name."),
-    ] = None,
-    higher: Annotated[
-        list[str] | None,
-        typer.Option("--higher", metavar="METRIC", help="Higher is better, whatever its name."),
-    ] = None,
+    lower: Lower = None,
+    higher: Higher = None,
     as_json: AsJson = False,
 ) -> None:
     """Set versions side by side: metrics, and the parameters and files that differ."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelry.cli.arguments import AsJson, ModelName
+from modelry.cli.arguments import AsJson, Higher, Lower, ModelName
 from modelry.cli.session import print_json, session
+
+if TYPE_CHECKING:
+    from modelry.core.recommendation import Recommendation
+    from modelry.core.strict_json import Json
 
 
 def recommend(  # noqa: PLR0913 - a choice has this many sides
@@ -22,14 +26,8 @@ def recommend(  # noqa: PLR0913 - a choice has this many sides
     where: Annotated[
         str, typer.Option("--where", metavar="QUERY", help="Only versions that this search finds.")
     ] = "",
-    lower: Annotated[
-        list[str] | None,
-        typer.Option("--lower", metavar="METRIC", help="Lower is better, whatever its name."),
-    ] = None,
-    higher: Annotated[
-        list[str] | None,
-        typer.Option("--higher", metavar="METRIC", help="Higher is better, whatever its name."),
-    ] = None,
+    lower: Lower = None,
+    higher: Higher = None,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Say which version of a model to take, and why: all candidates, the best first."""
@@ -41,26 +39,32 @@ def recommend(  # noqa: PLR0913 - a choice has this many sides
     with here.registry() as registry:
         found = recommended(registry, model, measures, where)
     if as_json:
-        print_json({
-            "recommended": found.best.ref,
-            "reasons": list(found.reasons),
-            "live": None if found.live is None else found.live.ref,
-            "measures": [
-                {"metric": each.name, "lower_is_better": each.lower, "weight": each.weight}
-                for each in found.measures
-            ],
-            "ranked": [
-                {
-                    "ref": each.version.ref,
-                    "score": each.score,
-                    "metrics": {m.name: each.version.metrics[m.name] for m in found.measures},
-                    "ranks": dict(zip([m.name for m in found.measures], each.ranks, strict=True)),
-                    "other_data": each.other_data,
-                }
-                for each in found.ranked
-            ],
-        })  # fmt: skip
+        print_json(_document(found))
         return
     from modelry.cli.pages.recommendation import recommendation_page
 
     recommendation_page(here.sheet(), found)
+
+
+def _document(found: Recommendation) -> dict[str, Json]:
+    """Answer a recommendation as JSON, with all candidates."""
+    names = [each.name for each in found.measures]
+    return {
+        "recommended": found.best.ref,
+        "reasons": list(found.reasons),
+        "live": None if found.live is None else found.live.ref,
+        "measures": [
+            {"metric": each.name, "lower_is_better": each.lower, "weight": each.weight}
+            for each in found.measures
+        ],
+        "ranked": [
+            {
+                "ref": each.version.ref,
+                "score": each.score,
+                "metrics": {name: each.version.metrics[name] for name in names},
+                "ranks": dict(zip(names, each.ranks, strict=True)),
+                "other_data": each.other_data,
+            }
+            for each in found.ranked
+        ],
+    }
