@@ -90,9 +90,12 @@ BREAKAGES = [
                '        self._add(pointers, {"model_id": model.id, "name": pointer.name, **row})'),
     ), RACE),
     Breakage("numbers taken outside the lock", (
-        (SQLITE, "            self._queue.turn(patience),\n", ""),
-        (SQLITE, '            self._transaction("BEGIN IMMEDIATE") as connection,',
-                 '            self._transaction("BEGIN") as connection,'),
+        (SQLITE, """            self._queue.turn(patience),
+            self._transaction("BEGIN IMMEDIATE") as lent,
+        ):
+            (tables,)""", """            self._transaction("BEGIN") as lent,
+        ):
+            (tables,)"""),
     ), CROWD),
     Breakage("an answer before the shared commit", (
         ("stores/sql/together.py", "            yield made[-1]\n",

@@ -33,7 +33,7 @@ def test_the_last_connection_that_was_given_back_is_lent_next(engine: Engine) ->
     assert spare.take() is first
     spare.give(first)
     spare.close()
-    assert first.closed
+    assert first.connection.closed
 
 
 def test_of_many_connections_only_so_many_wait(engine: Engine) -> None:
@@ -42,20 +42,20 @@ def test_of_many_connections_only_so_many_wait(engine: Engine) -> None:
     assert len({id(each) for each in lent}) == MOST + 3
     for each in lent:
         spare.give(each)
-    assert [each.closed for each in lent] == [False] * MOST + [True] * 3
+    assert [each.connection.closed for each in lent] == [False] * MOST + [True] * 3
     spare.close()
-    assert all(each.closed for each in lent)
+    assert all(each.connection.closed for each in lent)
 
 
 def test_a_broken_connection_is_not_lent_again(engine: Engine) -> None:
     spare = Spare(engine)
     broken = spare.take()
-    broken.invalidate()
+    broken.connection.invalidate()
     spare.give(broken)
     fresh = spare.take()
     assert fresh is not broken
-    assert fresh.exec_driver_sql("SELECT 1").scalar_one() == 1
-    fresh.close()
+    assert fresh.connection.exec_driver_sql("SELECT 1").scalar_one() == 1
+    fresh.connection.close()
 
 
 def test_a_transaction_that_failed_leaves_nothing_for_the_next(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_every_connection_is_durable_in_either_mode(
 ) -> None:
     monkeypatch.setattr(sqlite, "journal", lambda _: mode)
     store = SqliteStore(path)
-    with store._transaction("BEGIN") as connection:
+    with store.reading() as connection:
         pragma = connection.exec_driver_sql
         assert pragma("PRAGMA journal_mode").scalar_one().upper() == mode
         assert pragma("PRAGMA synchronous").scalar_one() == 3
@@ -75,7 +75,7 @@ def test_two_versions_of_sqlite_share_a_registry(
     old.close()
     monkeypatch.setattr(sqlite, "journal", lambda _: "DELETE")
     alone = SqliteStore(path)
-    with alone._transaction("BEGIN") as connection:
+    with alone.reading() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "delete"
     assert alone.resolve(parse_ref("credit-risk:1"))
 

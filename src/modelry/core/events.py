@@ -9,11 +9,12 @@ record is found.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import cast
+from operator import itemgetter
+from typing import Any, cast
 
 from modelry.core.model import moment
 from modelry.core.strict_json import Json, dumps
@@ -213,14 +214,22 @@ def relabels(event: Event) -> Iterator[tuple[int, str, str]]:
         yield number, before, after
 
 
+_OF_VERSIONS: Mapping[str, Callable[[Any], int]] = {
+    "stages": itemgetter(0),
+    "buried": int,
+    "emptied": int,
+    "versions": itemgetter("number"),
+}
+"""What a body may tell of versions, and how each row names one."""
+
+
 def touched(event: Event) -> frozenset[int]:
     """Answer the numbers of all versions that the event changed."""
-    numbers = {number for number, _, _ in relabels(event)}
-    for fact in ("buried", "emptied"):
-        numbers.update(cast("list[int]", event.body.get(fact, [])))
-    brought = cast("list[dict[str, int]]", event.body.get("versions", []))
-    numbers.update(each["number"] for each in brought)
-    return frozenset(numbers | ({event.number} if event.number else set()))
+    numbers = {event.number} if event.number else set[int]()
+    for fact in _OF_VERSIONS.keys() & event.body.keys():
+        rows = cast("list[Any]", event.body[fact])
+        numbers.update(_OF_VERSIONS[fact](row) for row in rows)
+    return frozenset(numbers)
 
 
 def verify_chain(events: Iterable[Event], head: Head | None) -> Iterator[Problem]:

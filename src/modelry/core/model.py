@@ -6,17 +6,18 @@ show them as aware `datetime`s.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Generic, Literal, TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from modelry.core.strict_json import Json
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_UIDS = UUID("a3a1d9c6-54a0-4f0b-8d0c-0c7d5d6f2b71")
+_UIDS = UUID("a3a1d9c6-54a0-4f0b-8d0c-0c7d5d6f2b71").bytes
 
 Number = int | float
 Kind = Literal["file", "folder"]
@@ -40,7 +41,10 @@ def uid(project: str, name: str, number: int | None = None) -> str:
     It follows from the names, which are never given out twice (RFC 9562, version 5).
     """
     text = f"{project.lower()}/{name.lower()}"
-    return str(uuid5(_UIDS, text if number is None else f"{text}:{number}"))
+    named = text if number is None else f"{text}:{number}"
+    found = hashlib.sha1(_UIDS + named.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(found[16], 16) & 3]
+    return f"{found[:8]}-{found[8:12]}-5{found[13:16]}-{variant}{found[17:20]}-{found[20:32]}"
 
 
 @dataclass(frozen=True, slots=True)

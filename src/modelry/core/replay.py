@@ -37,8 +37,8 @@ def apply(ledger: Fold, model: Model, event: Event) -> Model:
         ledger.purge(model, number, event.at)
     if event.kind in CHANGES_OF_VERSION:
         ledger.stamp(model, touched(event), event.at)
-    model = _about_version(ledger, model, event) if event.number else _about_model(model, event)
-    model = replace(model, updated=event.at)
+    about = _about_version(ledger, model, event) if event.number else _about_model(model, event)
+    model = replace(model, **about, updated=event.at)
     ledger.update_model(model)
     return model
 
@@ -52,27 +52,29 @@ def _move(ledger: Fold, model: Model, event: Event, row: _ROW) -> None:
         ledger.point(model, Pointer(name, kind, number, entry, event.seq))
 
 
-def _about_version(ledger: Fold, model: Model, event: Event) -> Model:
+def _about_version(ledger: Fold, model: Model, event: Event) -> dict[str, Any]:
+    """Write what an event did to its version, and answer what it changed in the model."""
     number, body = cast("int", event.number), event.body
     if event.kind is EventKind.REGISTERED:
-        return replace(model, last_number=max(model.last_number, number))
+        return {"last_number": max(model.last_number, number)}
     if event.kind in {EventKind.TAGGED, EventKind.DESCRIBED}:
         tags = cast("Mapping[str, str]", body["tags"])
         ledger.describe(model, number, tags, str(body["description"]))
     elif event.kind is EventKind.PURGED:
         ledger.purge(model, number, event.at)
-    return model
+    return {}
 
 
-def _about_model(model: Model, event: Event) -> Model:
+def _about_model(model: Model, event: Event) -> dict[str, Any]:
+    """Answer what an event of no single version changed in the model."""
     body = event.body
     if event.kind in {EventKind.MODEL_TAGGED, EventKind.MODEL_DESCRIBED}:
         tags = cast("Mapping[str, str]", body["tags"])
-        return replace(model, tags=tags, description=str(body["description"]))
+        return {"tags": tags, "description": str(body["description"])}
     if event.kind is EventKind.MODEL_DELETED or "renamed_to" in body:
-        return replace(model, deleted=event.at)
+        return {"deleted": event.at}
     last = max((each.number for each in registrations(event)), default=0)
-    return replace(model, last_number=max(model.last_number, last))
+    return {"last_number": max(model.last_number, last)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from modelry.core.access import Action
 from modelry.core.errors import Conflict, Denied, Invalid, NotFound, RegistryError, Unsupported
@@ -24,22 +22,28 @@ _REFUSALS = (Conflict, Denied, Invalid, NotFound, Unsupported)
 """What a rule says no to; a store that is away or damaged refused nothing."""
 
 
-@contextmanager
-def registering(
-    world: World, name: str, label: object = None, *also: type[Exception]
-) -> Iterator[None]:
+class registering:  # noqa: N801 - reads as a function
     """Record a refusal to register a version of `name`, once, and let it go on.
 
     `also` are kinds of refusal that a dialect has of its own.
     """
-    kinds: tuple[type[Exception], ...] = (*_REFUSALS, *also)
-    before = sys.exception()
-    try:
-        yield
-    except kinds as error:
-        if not _is_told(error, before):
-            _note(world, name, label, error)
-        raise
+
+    __slots__ = ("_before", "_kinds", "_label", "_name", "_world")
+
+    def __init__(
+        self, world: World, name: str, label: object = None, *also: type[Exception]
+    ) -> None:
+        self._world, self._name, self._label = world, name, label
+        self._kinds: tuple[type[Exception], ...] = (*_REFUSALS, *also)
+
+    def __enter__(self) -> None:
+        """Begin to watch."""
+        self._before = sys.exception()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Record what is refused."""
+        if isinstance(error, self._kinds) and not _is_told(error, self._before):
+            _note(self._world, self._name, self._label, error)
 
 
 def refused(world: World, name: str, error: RegistryError) -> None:

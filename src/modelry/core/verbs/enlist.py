@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from modelry.core.draft import Draft
@@ -74,7 +74,7 @@ def enlist(  # noqa: PLR0913 - the ref, the bytes, what is said of them
     files = _checked(parts)
     if not files and base is None:  # nothing to hold, and nothing to find out before the change
         return publish(
-            world, ref, replace(_sealed(world, parts, files, draft, None, again=again), known=known)
+            world, ref, _sealed(world, parts, files, draft, None, again=again, known=known)
         )
     with world.blobs.hold({file.sha256 for file in files}):
         with world.store.read() as view:
@@ -82,8 +82,8 @@ def enlist(  # noqa: PLR0913 - the ref, the bytes, what is said of them
             _refuse_unowned(world, view, parts)
             base_ref = living_version(view, base).ref if base else None
         try:
-            sealed = _sealed(world, parts, files, draft, base_ref, again=again)
-            return publish(world, ref, replace(sealed, known=known))
+            sealed = _sealed(world, parts, files, draft, base_ref, again=again, known=known)
+            return publish(world, ref, sealed)
         except Vanished as error:
             raise vanished(ref) from error
 
@@ -96,6 +96,7 @@ def _sealed(  # noqa: PLR0913 - everything about a version comes together here
     base: str | None,
     *,
     again: bool,
+    known: bool,
 ) -> Sealed:
     commit, environment = _told(world)
     readable: Sequence[SourceFile] = [StoredFile(world.blobs, file) for file in files]
@@ -110,6 +111,7 @@ def _sealed(  # noqa: PLR0913 - everything about a version comes together here
         environment=environment_text(environment),
         base=base,
         again=again,
+        known=known,
     )
 
 

@@ -77,10 +77,10 @@ def _record_denial(world: World, ref: Ref, denial: Denied) -> None:
 
 
 def _promote(world: World, unit: Unit, ref: Ref, choice: Choice) -> Sheet:
+    model = living_model(unit, ref)
     lifecycle = lifecycle_of(unit, ref.project)
     wish = choice(lifecycle)
     target = lifecycle.stage(wish.stage)
-    model = living_model(unit, ref)
     version = living_version(unit, exact(ref, "promote"))
     pointers = stage_pointers(unit, model)
     _refuse_surprise(model, target.name, pointers.get(target.name), wish.expect)
@@ -119,8 +119,8 @@ def rollback(world: World, ref: Ref, stage: str | None, comment: str) -> Version
 
 
 def _rollback(world: World, unit: Unit, ref: Ref, stage: str | None, comment: str) -> Version:
-    lifecycle = lifecycle_of(unit, ref.project)
     model = living_model(unit, ref)
+    lifecycle = lifecycle_of(unit, ref.project)
     target = lifecycle.stage(stage or _main(lifecycle, ref))
     earlier = _earlier(unit, model, target.name)
     number = earlier.number or 0

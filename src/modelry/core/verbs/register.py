@@ -165,8 +165,8 @@ def _seal(  # noqa: PLR0913 - everything about a version comes together here
 
 
 def _publish(world: World, unit: Unit, ref: Ref, sealed: Sealed) -> Version:
-    stage = lifecycle_of(unit, ref.project).initial
     model = living_model(unit, ref) if sealed.known else unit.model(ref.project, ref.name)
+    stage = lifecycle_of(unit, ref.project).initial
     refuse_tombstone(model)
     existing = _labelled(unit, ref, sealed.draft.version) if model else None
     if existing is not None:

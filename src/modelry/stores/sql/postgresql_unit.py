@@ -18,7 +18,7 @@ from modelry.stores.sql.log import HEAD
 from modelry.stores.sql.statement import Statement
 from modelry.stores.sql.tables import counts, environments, versions
 from modelry.stores.sql.unit import SqlUnit
-from modelry.stores.sql.view import LAST_MOVE, LOCK_MODEL, MEMBERS
+from modelry.stores.sql.view import LAST_MOVE, LIFECYCLE, LOCK_MODEL, MEMBERS
 from modelry.stores.sql.wire import Asked, WireDriver
 
 BLOCK = 32
@@ -131,9 +131,13 @@ class PostgresqlUnit(SqlUnit):
         return found
 
     def model(self, project: str, name: str) -> Model | None:
-        """See `View.model`: the row stays locked until the end. What changes it asks its head."""
+        """See `View.model`: the row stays locked until the end.
+
+        Who changes a model asks for its head, and for what its project allows.
+        """
         self.touched.add(f"{project}/{name.lower()}")
         self._wired.foresee(HEAD, {"chain": model_chain(project, name)})
+        self._wired.foresee(LIFECYCLE, {"project": project})
         return super().model(project, name)
 
     def pointers(self, model: Model) -> Sequence[Pointer]:

@@ -13,8 +13,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from modelry.core.errors import Unavailable
@@ -30,37 +29,46 @@ class Queue:
         self._path = path
         self._threads = threading.Lock()
 
-    @contextmanager
-    def turn(self, patience: float) -> Iterator[None]:
+    def turn(self, patience: float) -> AbstractContextManager[object]:
         """Wait for one's turn, for `patience` seconds at most. Raises `TimeoutError`."""
-        if sys.platform == "win32":
-            with self._threads:
-                yield
-            return
+        return (
+            self._threads if sys.platform == "win32" else _Turn(self._threads, self._path, patience)
+        )
+
+
+class _Turn:
+    """One turn: first among the threads of a process, then in the line of processes."""
+
+    __slots__ = ("_descriptor", "_path", "_patience", "_threads")
+
+    def __init__(self, threads: threading.Lock, path: Path, patience: float) -> None:
+        self._threads, self._path, self._patience = threads, path, patience
+
+    def __enter__(self) -> None:
         begun = time.monotonic()
-        if not self._threads.acquire(timeout=patience):  # one of this process waits at the file
+        if not self._threads.acquire(timeout=self._patience):  # one of these waits at the file
             raise TimeoutError
         try:
-            with self._turn(patience - (time.monotonic() - begun)):
-                yield
-        finally:
+            self._descriptor = self._open()
+            self._line_up(self._patience - (time.monotonic() - begun))
+        except BaseException:
             self._threads.release()
+            raise
 
-    @contextmanager
-    def _turn(self, patience: float) -> Iterator[None]:
-        """Wait in the line of processes."""
+    def _line_up(self, patience: float) -> None:
         assert sys.platform != "win32"  # noqa: S101 - for the type checker: asked before
-        descriptor = self._open()
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _Waiting(descriptor).wait(patience)
+            _Waiting(self._descriptor).wait(patience)
         except OSError:
             pass  # a file system without such locks: SQLite's own waiting has to do
+
+    def __exit__(self, *raised: object) -> None:
         try:
-            yield
+            _release(self._descriptor)
         finally:
-            _release(descriptor)
+            self._threads.release()
 
     def _open(self) -> int:
         try:

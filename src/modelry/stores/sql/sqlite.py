@@ -18,7 +18,7 @@ import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects import sqlite as dialect
@@ -34,8 +34,9 @@ from modelry.stores.sql.driver import driver, journal
 from modelry.stores.sql.kept import KEPT, kept_body
 from modelry.stores.sql.queue import Queue
 from modelry.stores.sql.revision import REVISIONS, make_tables, refuse_other, stamped
-from modelry.stores.sql.spare import Spare
+from modelry.stores.sql.spare import Spare, Transaction
 from modelry.stores.sql.sqlite_refusals import is_busy, translated
+from modelry.stores.sql.statement import Driver
 from modelry.stores.sql.together import Change, Line
 from modelry.stores.sql.unit import SqlUnit
 from modelry.stores.sql.view import SqlView, select_version, version_parameters
@@ -112,39 +113,23 @@ class SqliteFile:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Look at the state of one moment."""
-        with translated(self._path), self._transaction("BEGIN") as connection:
-            yield connection
+        with translated(self._path), self._transaction("BEGIN") as lent:
+            yield lent.connection
 
     @contextmanager
     def writing(self, patience: float = PATIENCE) -> Iterator[Connection]:
         """Be the only writer among all threads and processes, which queue."""
-        with translated(self._path), self._in_turn(patience) as connection:
-            yield connection
-
-    @contextmanager
-    def _in_turn(self, patience: float) -> Iterator[Connection]:
         with (
+            translated(self._path),
             self._queue.turn(patience),
-            self._transaction("BEGIN IMMEDIATE") as connection,
+            self._transaction("BEGIN IMMEDIATE") as lent,
         ):
-            yield connection
+            yield lent.connection
 
-    @contextmanager
-    def _transaction(self, begin: str) -> Iterator[Connection]:
+    def _transaction(self, begin: str) -> Transaction:
         if os.getpid() != self._process:
             self._after_fork()
-        spare = self._spare
-        connection = spare.take()
-        try:
-            bare = driver_of(connection)
-            bare.execute(begin)
-            yield connection
-            bare.execute("COMMIT")
-        except BaseException:
-            _roll_back(connection)
-            raise
-        finally:
-            spare.give(connection)
+        return Transaction(self._spare, begin)
 
     def _after_fork(self) -> None:
         """Leave the parent's connections alone: SQLite does not survive being forked."""
@@ -192,10 +177,11 @@ class SqliteStore(SqliteFile):
 
     def _prepare(self) -> None:
         """Make the tables of a new file; refuse a file of another kind or time."""
-        with self._transaction("BEGIN") as connection:
-            if self._is_ours(connection):
+        with self._transaction("BEGIN") as lent:
+            if self._is_ours(lent.connection):
                 return  # looked at without the right to write, which a reader may lack
-        with self._transaction("BEGIN IMMEDIATE") as connection:
+        with self._transaction("BEGIN IMMEDIATE") as lent:
+            connection = lent.connection
             if self._is_ours(connection):
                 return  # another process was faster
             pragma = connection.exec_driver_sql
@@ -234,11 +220,11 @@ class SqliteStore(SqliteFile):
             self._after_fork()
         spare = self._spare
         with translated(self._path):
-            connection = spare.take()
+            lent = spare.take()
             try:
-                row = driver_of(connection).execute(self._kept, (kind, key)).fetchone()
+                row = lent.bare.execute(self._kept, (kind, key)).fetchone()
             finally:
-                spare.give(connection)
+                spare.give(lent)
         return kept_body(row[0]) if row else None
 
     def _cursor(self) -> sqlite3.Connection:
@@ -304,27 +290,30 @@ class SqliteStore(SqliteFile):
         with translated(self._path):
             if not alone:
                 return self._line.join(work, PATIENCE)
-            with self._changing(PATIENCE) as connection:
-                return work(SqlUnit(connection))
+            with self._changing(PATIENCE) as lent:
+                return work(SqlUnit(lent.connection, lent))
 
     @contextmanager
-    def _changing(self, patience: float) -> Iterator[Connection]:
+    def _changing(self, patience: float) -> Iterator[Driver]:
         """Begin a change; a file that was upgraded meanwhile is not written as it was."""
-        with self._in_turn(patience) as connection:
-            (tables,) = driver_of(connection).execute("PRAGMA schema_version").fetchone()
+        with (
+            self._queue.turn(patience),
+            self._transaction("BEGIN IMMEDIATE") as lent,
+        ):
+            (tables,) = lent.bare.execute("PRAGMA schema_version").fetchone()
             if tables != self._tables:  # some table was made or changed since we looked
-                self._is_ours(connection)
+                self._is_ours(lent.connection)
                 self._tables = tables
-            yield connection
+            yield lent
 
     def _change_all(self, first: Change[Unit], others: Iterator[Change[Unit]]) -> None:
         """Make changes in one transaction, or each in its own where one has to be undone."""
         made: list[Change[Unit]] = []
         try:
-            with self._changing(first.patience) as connection:
+            with self._changing(first.patience) as lent:
                 for change in itertools.chain((first,), others):
                     made.append(change)
-                    _change_beside(connection, change)
+                    _change_beside(lent, change)
         except _Spoilt as spoilt:
             if len(made) == 1:
                 raise spoilt.error from None
@@ -335,8 +324,8 @@ class SqliteStore(SqliteFile):
         """Make a change that was undone with others, now by itself."""
         change.error = None
         try:
-            with self._changing(change.patience) as connection:
-                change.make(SqlUnit(connection))
+            with self._changing(change.patience) as lent:
+                change.make(SqlUnit(lent.connection, lent))
         except Exception as error:  # noqa: BLE001 - its caller raises it
             change.error = error
 
@@ -358,7 +347,8 @@ class SqliteStore(SqliteFile):
         target = driver().connect(path, isolation_level=None)
         try:
             with self._engine.connect() as connection:
-                driver_of(connection).backup(target)
+                source: Any = connection.connection.driver_connection
+                source.backup(target)
         finally:
             target.close()
 
@@ -415,11 +405,6 @@ def _switch(connection: sqlite3.Connection, mode: str) -> None:
         connection.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
 
 
-def driver_of(connection: Connection) -> sqlite3.Connection:
-    """Answer the bare connection, which runs a plain statement at a tenth of the price."""
-    return cast("sqlite3.Connection", connection.connection.driver_connection)
-
-
 class _Spoilt(Exception):
     """A change that shares a transaction raised `error` after it had written."""
 
@@ -428,26 +413,16 @@ class _Spoilt(Exception):
         self.error = error
 
 
-def _change_beside(connection: Connection, change: Change[Unit]) -> None:
+def _change_beside(lent: Driver, change: Change[Unit]) -> None:
     """Make a change among others: where it raises before it wrote, they go on."""
-    bare = driver_of(connection)
+    bare = lent.bare
     written = bare.total_changes
     try:
-        change.make(SqlUnit(connection))
+        change.make(SqlUnit(lent.connection, lent))
     except Exception as error:
         if bare.total_changes != written or not bare.in_transaction:
             raise _Spoilt(error) from error
         change.error = error
-
-
-def _roll_back(connection: Connection) -> None:
-    """End what is left of a transaction; SQLite may have ended it by itself."""
-    bare = driver_of(connection)
-    try:
-        if bare.in_transaction:
-            bare.execute("ROLLBACK")
-    except driver().Error:
-        connection.invalidate()
 
 
 def _hot(selector: Selector) -> tuple[str, tuple[tuple[str, Any], ...]]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
@@ -13,18 +11,27 @@ from modelry.core.errors import Corrupt, RegistryError, Unavailable
 from modelry.stores.sql.driver import driver
 
 
-@contextmanager
-def translated(path: Path) -> Iterator[None]:
+class translated:  # noqa: N801 - reads as a function
     """Turn what SQLite raises into our own errors, saying what to do."""
-    try:
-        yield
-    except RegistryError:
-        raise
-    except TimeoutError as error:
-        raise _busy(path) from error
-    except (DBAPIError, driver().Error) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        raise _refusal(path, cause) from error
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Begin to watch."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Raise what it means instead."""
+        if error is None or isinstance(error, RegistryError):
+            return
+        if isinstance(error, TimeoutError):
+            raise _busy(self._path) from error
+        if isinstance(error, DBAPIError):
+            raise _refusal(self._path, error.orig) from error
+        if isinstance(error, driver().Error):
+            raise _refusal(self._path, error) from error
 
 
 def _busy(path: Path) -> Unavailable:

@@ -7,8 +7,9 @@ alike, and becomes text once: then the driver is given text and values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Delete, Insert, Select, Table, Update, insert, literal_column
@@ -44,18 +45,24 @@ class Compiled:
             column_keys=statement.columns,
             compile_kwargs={"render_postcompile": True},
         )
+        if not compiled.positional:
+            msg = f"values have no places in the words of {dialect.name}"
+            raise TypeError(msg)
         self.text = str(compiled)
-        self.positional = compiled.positional
-        self._names = tuple(compiled.positiontup or ())
         told = {*(statement.columns or ()), *(n for n, v in compiled.params.items() if v is None)}
         self._fixed = {name: compiled.params[name] for name in compiled.params.keys() - told}
+        self._in_order = _in_order(compiled.positiontup or ())
 
-    def values(self, given: Mapping[str, object]) -> Sequence[object] | Mapping[str, object]:
-        """Answer what the driver is given beside the text."""
-        if self.positional:
-            fixed = self._fixed
-            return [given[name] if name in given else fixed[name] for name in self._names]
-        return {**self._fixed, **given} if self._fixed else given
+    def values(self, given: Mapping[str, object]) -> Sequence[object]:
+        """Answer what the driver is given beside the text, in the order of their places."""
+        return self._in_order({**self._fixed, **given} if self._fixed else given)
+
+
+def _in_order(names: Sequence[str]) -> Callable[[Mapping[str, object]], Sequence[object]]:
+    """Answer what takes the values with these names, in their order, in one step."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda given: tuple([given[name] for name in names])
 
 
 class Statement:
@@ -64,14 +71,13 @@ class Statement:
     def __init__(self, clause: Clause, columns: Iterable[str] | None = None) -> None:
         self.clause = clause
         self.columns = None if columns is None else list(columns)
-        self._compiled: dict[tuple[str, str], Compiled] = {}
+        self._compiled: dict[str, Compiled] = {}
 
     def compiled(self, dialect: Dialect) -> Compiled:
-        """Answer the statement in the words of a database."""
-        words = (dialect.name, dialect.paramstyle)
-        found = self._compiled.get(words)
+        """Answer the statement in the words of a database, whose values have places."""
+        found = self._compiled.get(dialect.name)
         if found is None:
-            found = self._compiled[words] = Compiled(self, dialect)
+            found = self._compiled[dialect.name] = Compiled(self, dialect)
         return found
 
 
@@ -91,20 +97,17 @@ def insert_into(table: Table, columns: tuple[str, ...]) -> Statement:
 
 
 class Driver:
-    """Runs statements on the bare connection that a SQLAlchemy connection stands for."""
+    """Runs statements on the `bare` connection that a SQLAlchemy connection stands for."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._dialect = connection.dialect
-        self._raw: Any = connection.connection.driver_connection
+        self.bare: Any = connection.connection.driver_connection
 
     def run(self, statement: Statement, given: Mapping[str, object]) -> Cursor:
         """Run a statement."""
         compiled = statement.compiled(self._dialect)
-        if compiled.positional:
-            cursor: Cursor = self._raw.execute(compiled.text, compiled.values(given))
-        else:
-            cursor = self._raw.execute(compiled.text, compiled.values(given), prepare=True)
+        cursor: Cursor = self.bare.execute(compiled.text, compiled.values(given))
         return cursor
 
     @property
@@ -126,6 +129,6 @@ class Driver:
             self.write(statement, rows[0])
         elif rows:
             compiled = statement.compiled(self._dialect)
-            cursor = self._raw.cursor()
+            cursor = self.bare.cursor()
             cursor.executemany(compiled.text, [compiled.values(row) for row in rows])
             cursor.close()

@@ -138,20 +138,23 @@ class SqlUnit(SqlView):
         taken = f"{model.full_name} has a version {version.number} or {version.version!r} already"
         added = replace(version, id=self._insert(versions, _version_row(model, version), taken))
         self._made[model.id, version.number] = version.created
-        self._many(metrics, (
-            {"version_id": added.id, "name": name, "value": float(value)}
-            for name, value in version.metrics.items()))  # fmt: skip
-        self._many(
-            attributes,
-            (_attribute(added.id, "param", name, value) for name, value in version.params.items()),
-        )
-        self._many(attributes, (
-            _attribute(added.id, "dataset", dataset.name, dataset.digest or "")
-            for dataset in version.datasets))  # fmt: skip
-        sizes = {file.sha256: file.size for file in version.files}
-        self._many(holdings, (
-            {"sha256": sha256, "version_id": added.id, "size": size}
-            for sha256, size in sizes.items()))  # fmt: skip
+        if version.metrics:
+            self._many(metrics, (
+                {"version_id": added.id, "name": name, "value": float(value)}
+                for name, value in version.metrics.items()))  # fmt: skip
+        if version.params:
+            self._many(attributes, (
+                _attribute(added.id, "param", name, value)
+                for name, value in version.params.items()))  # fmt: skip
+        if version.datasets:
+            self._many(attributes, (
+                _attribute(added.id, "dataset", dataset.name, dataset.digest or "")
+                for dataset in version.datasets))  # fmt: skip
+        if version.files:
+            sizes = {file.sha256: file.size for file in version.files}
+            self._many(holdings, (
+                {"sha256": sha256, "version_id": added.id, "size": size}
+                for sha256, size in sizes.items()))  # fmt: skip
         self._index_text(added.id, version.tags, version.description, _fixed_words(version))
         if version.deleted is None:
             self._count(model, version.stage, 1)
