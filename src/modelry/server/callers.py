@@ -6,6 +6,7 @@ import hashlib
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from modelry.core.access import Actor
 from modelry.core.accounts import access_stamp, authenticate
@@ -18,6 +19,13 @@ from modelry.core.verbs.world import World
 
 _MOST = 10_000
 _UNKNOWN = Environment("unknown", "unknown", {})
+
+
+class Remembered(NamedTuple):
+    """Who held a token, when access was what `stamp` marks."""
+
+    actor: Actor
+    stamp: str
 
 
 class Callers:
@@ -48,6 +56,21 @@ class Callers:
         self.used(actor.token, now)
         return actor
 
+    def remembered(self, token: str | None) -> Remembered | None:
+        """Answer who held `token` when that was last found out; None where nobody knows."""
+        if token is None:
+            return None
+        key, now = _key(token), self._world.clock.now()
+        with self._lock:
+            actor, stamp = self._known.get(key), self._stamp
+        if actor is None or stamp is None or (actor.expires is not None and actor.expires <= now):
+            return None
+        return Remembered(actor, stamp)
+
+    def holds(self, stamp: str) -> bool:
+        """Say whether nothing about access has changed since `stamp`."""
+        return access_stamp(self._world.store) == stamp
+
     def used(self, token_id: str | None, now: int) -> None:
         """Note that a token was used."""
         if token_id is not None:
@@ -57,7 +80,7 @@ class Callers:
         if token is None:
             msg = "this takes a token: sign in (modelry login) or set MODELRY_TOKEN"
             raise Unauthenticated(msg)
-        key = hashlib.sha256(token.encode()).digest()
+        key = _key(token)
         stamp = access_stamp(self._world.store)
         if stamp != self._stamp:
             self._forget(stamp)
@@ -82,6 +105,10 @@ class Callers:
         used, self._used = self._used, {}
         if used:
             tokens.mark_used(self._world, used)
+
+
+def _key(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
 
 
 class Told:

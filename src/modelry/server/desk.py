@@ -11,12 +11,13 @@ from typing import TypeVar
 from starlette.requests import Request
 
 from modelry.core.access import Actor
+from modelry.core.accounts import access_stamp
 from modelry.core.errors import Invalid, RegistryError
 from modelry.core.model import Commit, Environment
 from modelry.core.ports import View
 from modelry.core.service import Service
-from modelry.core.verbs.world import RequestKey, World
-from modelry.server.callers import Callers, Told
+from modelry.core.verbs.world import Outdated, RequestKey, World
+from modelry.server.callers import Callers, Remembered, Told
 from modelry.server.slips import Slips
 from modelry.server.streams import Threads
 from modelry.settings import ServerSettings
@@ -36,19 +37,20 @@ class Desk:
     threads: Threads
     slips: Slips
 
-    def service(
+    def service(  # noqa: PLR0913 - who asks, and what came with it
         self,
         actor: Actor,
         trace: Mapping[str, str],
         *,
         request: RequestKey | None = None,
         guard: Callable[[View], None] | None = None,
+        doubt: Callable[[], None] | None = None,
         told: Told | None = None,
     ) -> Service:
         """Answer the registry as `actor` sees it."""
         surroundings = told or Told(actor.name)
         return Service(replace(self.world, actor=actor, trace=dict(trace), request=request,
-                               guard=guard, surroundings=surroundings))  # fmt: skip
+                               guard=guard, doubt=doubt, surroundings=surroundings))  # fmt: skip
 
     def world_of(self, actor: Actor, trace: Mapping[str, str], told: Told | None = None) -> World:
         """Answer the world on whose behalf `actor` works."""
@@ -61,6 +63,31 @@ def token_of(header: str | None) -> str | None:
     if header is None or not header.lower().startswith(_BEARER):
         return None
     return header[len(_BEARER) :].strip()
+
+
+class _Watch:
+    """Looks within a change, before anything else, whether access is still what `stamp` marks."""
+
+    def __init__(self, callers: Callers, stamp: str, guard: Callable[[View], None] | None) -> None:
+        self._callers, self._stamp, self._guard = callers, stamp, guard
+        self.looked = False
+
+    def __call__(self, view: View) -> None:
+        """Be the guard of a change. Raises `Outdated`, and what the guard of the request raises."""
+        if access_stamp(view) != self._stamp:
+            raise Outdated
+        self.looked = True
+        if self._guard is not None:
+            self._guard(view)
+
+    def holds(self) -> bool:
+        """Say whether it is so now."""
+        return self._callers.holds(self._stamp)
+
+    def doubt(self) -> None:
+        """Raise `Outdated` where it is not so now."""
+        if not self.holds():
+            raise Outdated
 
 
 @dataclass(slots=True)
@@ -94,11 +121,48 @@ class Call:
         """Do the same where the body is no document; `body` stands for what it was."""
         return await self.desk.threads.run(lambda: self._run(work, body))
 
+    async def once(self, work: Callable[[Service], T]) -> T:
+        """Do the same, where all that `work` does is one change.
+
+        Who asks is remembered, and looked at within that change.
+        """
+        body = await self.request.body()
+        return await self.desk.threads.run(lambda: self._run_once(work, body))
+
     def _run(self, work: Callable[[Service], T], body: bytes) -> T:
-        actor = self.actor()
+        return self._work(work, body, self.actor(), self.guard)
+
+    def _run_once(self, work: Callable[[Service], T], body: bytes) -> T:
+        known = self.remembered()
+        if known is None:
+            return self._run(work, body)
+        watch = _Watch(self.desk.callers, known.stamp, self.guard)
+        try:
+            answer = self._work(work, body, known.actor, watch, watch.doubt)
+            if not watch.looked:
+                watch.doubt()
+        except Outdated:
+            return self._run(work, body)
+        except Exception:
+            if watch.holds():
+                raise
+            return self._run(work, body)
+        self.desk.callers.used(known.actor.token, self.desk.world.clock.now())
+        self.request.state.actor = known.actor.name
+        return answer
+
+    def _work(
+        self,
+        work: Callable[[Service], T],
+        body: bytes,
+        actor: Actor,
+        guard: Callable[[View], None] | None,
+        doubt: Callable[[], None] | None = None,
+    ) -> T:
         told = Told(actor.name, self.commit, self.environment)
+        key = self._key(actor, body)
         service = self.desk.service(
-            actor, self.trace, request=self._key(actor, body), guard=self.guard, told=told
+            actor, self.trace, request=key, guard=guard, doubt=doubt, told=told
         )
         answer = work(service)
         self.notes = tuple(told.notes)
@@ -114,6 +178,10 @@ class Call:
             self.desk.service(self.actor(), self.trace).refused(name, refusal)
 
         await self.desk.threads.run(note)
+
+    def remembered(self) -> Remembered | None:
+        """Answer who asked with this token before, None where that has to be found out."""
+        return self.desk.callers.remembered(token_of(self.request.headers.get("authorization")))
 
     def actor(self) -> Actor:
         """Answer who asks; reads the store where it is not known yet. Raises `Unauthenticated`."""

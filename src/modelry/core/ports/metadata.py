@@ -315,6 +315,10 @@ class Ledger(Fold, Protocol):
 class Unit(View, Ledger, Protocol):
     """One all-or-nothing change: it sees its own writes, others see all of it or none."""
 
+    def foresee(self, project: str, name: str) -> None:
+        """Say which model a change is about: a store far away then asks for it with what is asked first."""
+        ...
+
     @property
     def tracking(self) -> TrackingLedger | None:
         """Experiments and runs, to be changed; None where the store keeps none."""

@@ -15,7 +15,7 @@ from modelry.core.events import REGISTRY
 from modelry.core.names import DEFAULT_PROJECT, check_project
 from modelry.core.strict_json import Json
 from modelry.core.verbs.permit import deny, plain
-from modelry.core.verbs.world import World
+from modelry.core.verbs.world import Outdated, World
 
 _LOG = logging.getLogger("modelry.registry")
 _REFUSALS = (Conflict, Denied, Invalid, NotFound, Unsupported)
@@ -61,6 +61,8 @@ def _note(world: World, name: str, label: object, error: Exception) -> None:
         if world.actor.role_in(project) is None:  # the same words, whether it is there or not
             chain, asked = REGISTRY, f"{asked} in {project}"
         deny(world, chain, asked, reason, name, None, **facts)
+    except Outdated:
+        raise
     except Exception as failure:  # noqa: BLE001 - whatever it is, the refusal comes first
         _LOG.warning("a registration was refused, and that could not be recorded: %r", failure)
     if isinstance(error, RegistryError):

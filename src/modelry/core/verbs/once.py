@@ -45,16 +45,19 @@ REMEMBERED = 7 * 24 * 3600 * 1_000_000
 """Microseconds for which the key of a request is remembered."""
 
 
-def change(world: World, work: Callable[[Unit], T]) -> T:
+def change(world: World, work: Callable[[Unit], T], about: Ref | None = None) -> T:
     """Run `work` in one change, unless the request's key says that it was done already.
 
-    Raises `Invalid` where the key was given to another request.
+    `about` is the model that it is about, where that is known. Raises `Invalid`
+    where the key was given to another request.
     """
     request, guard = world.request, world.guard
     if request is None and guard is None:
         return world.store.change(work)
 
     def once(unit: Unit) -> T:
+        if about is not None:
+            unit.foresee(about.project, about.name)
         done = unit.kept(KIND, request.key) if request else None
         if request is not None and done is not None:
             return cast("T", _again(unit, request, done))

@@ -74,7 +74,10 @@ def deny(  # noqa: PLR0913 - a denial has this many facts
     """Record a denial; of a caller who is denied all the time, only so many.
 
     What was asked of a project that is not there is recorded with the registry.
+    Raises `Outdated` and records nothing where `World.doubt` does.
     """
+    if world.doubt is not None:
+        world.doubt()
     now = world.clock.now()
     caller = f"{world.actor.name}\n{world.trace.get('address', '')}"
     unrecorded = world.denials.admit(caller, now)

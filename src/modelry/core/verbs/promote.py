@@ -63,7 +63,7 @@ def transition(world: World, ref: Ref, choice: Choice) -> Sheet:
 
 def _change(world: World, ref: Ref, work: Callable[[Unit], Version]) -> Version:
     try:
-        return once.change(world, work)
+        return once.change(world, work, ref)
     except Denied as denial:
         _record_denial(world, ref, denial)
         raise
@@ -115,7 +115,7 @@ def archive(world: World, ref: Ref, comment: str) -> Version:
 def rollback(world: World, ref: Ref, stage: str | None, comment: str) -> Version:
     """Bring back what a stage named before, one step further with each call."""
     check_text(comment, "the comment", MAX_TEXT)
-    return once.change(world, lambda unit: _rollback(world, unit, ref, stage, comment))
+    return once.change(world, lambda unit: _rollback(world, unit, ref, stage, comment), ref)
 
 
 def _rollback(world: World, unit: Unit, ref: Ref, stage: str | None, comment: str) -> Version:

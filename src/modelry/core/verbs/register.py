@@ -118,7 +118,7 @@ def register(  # noqa: PLR0913 - the ref, the bytes, what is said of them, who w
 
 def publish(world: World, ref: Ref, sealed: Sealed) -> Version:
     """Write the version and its event in one change. Raises `Vanished`."""
-    return once.change(world, lambda unit: _publish(world, unit, ref, sealed))
+    return once.change(world, lambda unit: _publish(world, unit, ref, sealed), ref)
 
 
 def vanished(ref: Ref) -> Unavailable:

@@ -40,13 +40,18 @@ class RequestKey:
     fingerprint: str
 
 
+class Outdated(Exception):
+    """What an actor may do was remembered, and has changed since: find it out, and begin anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """The ports that a registry was wired with, and on whose behalf it works.
 
     `trace` (address, request id) is kept with every event. `needs` says which
     role each action takes. `guard` looks first inside every change, and raises
-    where what the caller saw is not so any more.
+    where what the caller saw is not so any more. `doubt` is asked before a
+    denial is recorded of an actor who was only remembered; it raises `Outdated`.
     """
 
     store: Store
@@ -62,6 +67,7 @@ class World:
     denials: Denials = field(default_factory=Denials)
     needs: Mapping[Action, Role] = field(default_factory=lambda: NEEDS)
     guard: Callable[[View], None] | None = None
+    doubt: Callable[[], None] | None = None
 
 
 def tracking_of(view: View) -> TrackingView:

@@ -17,6 +17,9 @@ from modelry.stores.held.view import HeldView
 class HeldUnit(HeldView):
     """The `Unit` port over a state of its own."""
 
+    def foresee(self, project: str, name: str) -> None:
+        """See `Unit.foresee`: everything is at hand."""
+
     def add_model(self, model: Model) -> Model:
         """See `Ledger.add_model`."""
         key = (model.project, model.name.lower())

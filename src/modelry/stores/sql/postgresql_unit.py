@@ -131,14 +131,22 @@ class PostgresqlUnit(SqlUnit):
         return found
 
     def model(self, project: str, name: str) -> Model | None:
-        """See `View.model`: the row stays locked until the end.
-
-        Who changes a model asks for its head, and for what its project allows.
-        """
-        self.touched.add(f"{project}/{name.lower()}")
-        self._wired.foresee(HEAD, {"chain": model_chain(project, name)})
-        self._wired.foresee(LIFECYCLE, {"project": project})
+        """See `View.model`: the row stays locked until the end."""
+        self._beside(project, name)
         return super().model(project, name)
+
+    def foresee(self, project: str, name: str) -> None:
+        """See `Unit.foresee`."""
+        self._beside(project, name)
+        self._wired.foresee(self._find_model, {"project": project, "name": name.lower()})
+
+    def _beside(self, project: str, name: str) -> None:
+        """Ask along for the head of a model and for what its project allows: who changes it will."""
+        key = f"{project}/{name.lower()}"
+        if key not in self.touched:
+            self.touched.add(key)
+            self._wired.foresee(HEAD, {"chain": model_chain(project, name)})
+            self._wired.foresee(LIFECYCLE, {"project": project})
 
     def pointers(self, model: Model) -> Sequence[Pointer]:
         """See `View.pointers`. Who asks who is named also asks who is there, and since when."""

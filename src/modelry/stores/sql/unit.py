@@ -90,6 +90,9 @@ class SqlUnit(SqlView):
         self._heads: dict[str, Head] = {}
         self._made: dict[tuple[int, int], int] = {}
 
+    def foresee(self, project: str, name: str) -> None:
+        """See `Unit.foresee`: a file is not far away."""
+
     def head(self, chain: str) -> Head | None:
         """See `View.head`; nobody else moves it before the end."""
         if chain not in self._heads:

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from modelry.core.access import Action, Actor
 from modelry.core.errors import Unauthenticated
 from modelry.core.service import Service
+from modelry.server.callers import Remembered
 from modelry.server.desk import Call, Desk, token_of
 from modelry.server.dialects.mlflow.asked import Asked, given_in
 from modelry.server.dialects.mlflow.refusals import misread, refused
@@ -59,15 +60,29 @@ class MlflowCall(Call):
 
     def actor(self) -> Actor:
         """Answer who asks. Raises `Unauthenticated`, also for a token of another name."""
-        header = self.request.headers.get("authorization")
-        name, token = basic_of(header) or (None, token_of(header))
+        name, token = self._credentials()
         trace = self.trace
         actor = self.desk.callers.actor(token, trace["address"], trace["request"])
-        if name is not None and name.lower() not in _ANY_NAME | {actor.name.lower()}:
+        if not _is_of(actor, name):
             msg = "the token is not of this user; name its account, or 'token'"
             raise Unauthenticated(msg)
         self.request.state.actor = actor.name
         return actor
+
+    def remembered(self) -> Remembered | None:
+        """See `Call.remembered`."""
+        name, token = self._credentials()
+        known = self.desk.callers.remembered(token)
+        return known if known and _is_of(known.actor, name) else None
+
+    def _credentials(self) -> tuple[str | None, str | None]:
+        header = self.request.headers.get("authorization")
+        return basic_of(header) or (None, token_of(header))
+
+
+def _is_of(actor: Actor, name: str | None) -> bool:
+    """Say whether the name beside a token may stand there."""
+    return name is None or name.lower() in _ANY_NAME or name.lower() == actor.name.lower()
 
 
 def basic_of(header: str | None) -> tuple[str, str] | None:
@@ -89,11 +104,11 @@ def call_of(request: Request) -> MlflowCall:
 
 
 def door(method: str, path: str, read: Read, rule: Action | Rule = Rule.SIGNED_IN,
-         misread_by: Unread | None = None) -> RuledRoute:  # fmt: skip
+         misread_by: Unread | None = None, *, once: bool = False) -> RuledRoute:  # fmt: skip
     """Make a route that answers JSON: `path` goes on after `/api`, such as `/2.0/mlflow/...`.
 
     A request that cannot be read is refused, by the work that `misread_by` makes of the refusal
-    where there is something to do then.
+    where there is something to do then. With `once` the work is one change (`Call.once`).
     """
 
     async def endpoint(request: Request) -> Response:
@@ -107,7 +122,7 @@ def door(method: str, path: str, read: Read, rule: Action | Rule = Rule.SIGNED_I
             if misread_by is None:
                 return await refused_by(call, refusal)
             work = misread_by(asked, refusal)
-        return await answered(call, work)
+        return await answered(call, work, once=once)
 
     return RuledRoute(path, endpoint, rule, methods=[method], name=f"{method} {path}")
 
@@ -140,10 +155,10 @@ def buckets_of(settings: ServerSettings) -> BucketSources | None:
     return bucket_sources(tuple(copied), settings.blobs or "") if copied else None
 
 
-async def answered(call: MlflowCall, work: Work) -> Response:
+async def answered(call: MlflowCall, work: Work, *, once: bool = False) -> Response:
     """Do the work in a thread, as the caller, and render its answer or its refusal."""
     try:
-        return json_answer(await call(work))
+        return json_answer(await (call.once if once else call)(work))
     except Exception as error:  # noqa: BLE001 - told as a refusal, and logged where it broke
         return refused(error)
 

@@ -201,9 +201,9 @@ def delete_tag(asked: Asked) -> Work:
 
 
 routes = [
-    door("POST", f"{_BASE}/create", create, Action.REGISTER, _not_created),
+    door("POST", f"{_BASE}/create", create, Action.REGISTER, _not_created, once=True),
     door("PATCH", f"{_BASE}/update", update, Action.DESCRIBE),
-    door("POST", f"{_BASE}/transition-stage", transition, Action.POINT),
+    door("POST", f"{_BASE}/transition-stage", transition, Action.POINT, once=True),
     door("DELETE", f"{_BASE}/delete", delete, Action.REMOVE),
     door("GET", f"{_BASE}/get", get, Action.READ),
     door("GET", f"{_BASE}/search", search, Action.READ),

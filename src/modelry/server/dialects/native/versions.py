@@ -190,7 +190,7 @@ async def create_version(call: CallOf, model_id: ModelId, body: schemas.CreateVe
         document = answers.version_body(version, {}) if new else body_of(service, version)
         return document, 200 if body.again and not new else 201, owned.values()
 
-    document, status, used = await call(change)
+    document, status, used = await call.once(change)
     if used:
         await call.desk.threads.move(lambda: _drop(call, used))
     if call.notes:

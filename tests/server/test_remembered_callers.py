@@ -1,0 +1,161 @@
+"""Who was remembered may do nothing that has been taken away since, and all that was given since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from server_site import Answer, Caller, Loop, Site, site_on
+
+from modelry.core.ports import Store
+from modelry.server.app import make_app
+from modelry.settings import ServerSettings
+from modelry.stores.memory import MemoryStore
+from modelry.stores.sql import SqliteStore
+from modelry.stores.sql.postgresql import open_postgresql
+from modelry.testing.fakes import world_on
+from modelry.testing.postgresql import fresh_database, some_postgresql
+
+VERSIONS = "/registry/models/m/versions"
+MLFLOW = "/api/2.0/mlflow/model-versions"
+MEMBER = "/registry/projects/default/members/bob"
+
+
+def natively(caller: Caller) -> Answer:
+    return caller.post(VERSIONS, {"metrics": {"auc": 0.9}})
+
+
+def by_mlflow(caller: Caller) -> Answer:
+    return caller.post(f"{MLFLOW}/create", {"name": "m", "source": "s3://bucket/model"})
+
+
+def by_transition(caller: Caller) -> Answer:
+    staged = {"name": "m", "version": "1", "stage": "Staging", "archive_existing_versions": False}
+    return caller.post(f"{MLFLOW}/transition-stage", staged)
+
+
+DOORS = {"natively": natively, "by MLflow": by_mlflow, "a transition": by_transition}
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[str]:
+    with some_postgresql() as uri:
+        yield uri
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    if request.param == "sqlite":
+        made: Any = SqliteStore(tmp_path / "registry.db")
+    else:
+        made = open_postgresql(fresh_database(request.getfixturevalue("postgresql")))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def two(store: Store, tmp_path: Path) -> Iterator[tuple[Site, Loop]]:
+    """Two servers of one registry: what one changes, the other has to find out."""
+    folder = tmp_path / "two"
+    loop = Loop(make_app(world_on(store, folder), ServerSettings(home=folder, log="off")))
+    loop.start()
+    with site_on(tmp_path / "one", store) as one:
+        one.admin.version("m", b"one", version="1")
+        yield one, loop
+    loop.stop()
+
+
+def known(two: tuple[Site, Loop], role: str = "approver") -> tuple[Caller, Caller]:
+    """Answer an admin at the first server, and Bob, whom the second has seen."""
+    first = two[0].account("bob", default=role)
+    bob = Caller(two[1], first.token)
+    assert bob.get(VERSIONS).status_code == 200
+    return two[0].admin, bob
+
+
+def denials(admin: Caller) -> list[Any]:
+    asked = {"kind": "change.denied", "actor": "bob"}
+    found: list[Any] = admin.get("/registry/audit", params=asked).json()["items"]
+    return found
+
+
+def versions(admin: Caller) -> int:
+    return int(admin.get(VERSIONS).json()["total"])
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_it_is_done_as_whoever_was_remembered(two: tuple[Site, Loop], door: str) -> None:
+    admin, bob = known(two)
+    for _ in range(3):
+        assert DOORS[door](bob).status_code in {200, 201}
+    log = admin.get("/registry/audit", params={"actor": "bob"}).json()["items"]
+    assert len(log) == (1 if door == "a transition" else 3)
+    assert denials(admin) == []
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_token_that_was_revoked_elsewhere_does_nothing(two: tuple[Site, Loop], door: str) -> None:
+    admin, bob = known(two)
+    assert DOORS[door](bob).status_code in {200, 201}
+    before = versions(admin)
+    (token,) = admin.get("/registry/tokens", params={"account": "bob"}).json()["items"]
+    assert admin.delete(f"/registry/tokens/{token['id']}").status_code == 204
+    assert DOORS[door](bob).status_code == 401
+    assert versions(admin) == before
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_role_that_was_taken_elsewhere_is_gone_and_one_denial_tells(
+    two: tuple[Site, Loop], door: str
+) -> None:
+    admin, bob = known(two)
+    before = versions(admin)
+    admin.put(MEMBER, {"role": "reader"})
+    answer = DOORS[door](bob)
+    assert answer.status_code == 403, answer.text
+    assert versions(admin) == before
+    assert len(denials(admin)) == 1
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_role_that_was_given_elsewhere_is_there_and_no_denial_tells(
+    two: tuple[Site, Loop], door: str
+) -> None:
+    admin, bob = known(two, "reader")
+    assert DOORS[door](bob).status_code == 403
+    assert len(denials(admin)) == 1
+    admin.put(MEMBER, {"role": "approver"})
+    assert DOORS[door](bob).status_code in {200, 201}
+    assert len(denials(admin)) == 1
+
+
+@pytest.mark.parametrize("door", [natively, by_mlflow])
+def test_what_is_refused_for_another_reason_is_recorded_once(
+    two: tuple[Site, Loop], door: Callable[[Caller], Answer]
+) -> None:
+    admin, bob = known(two)
+    assert door(bob).status_code in {200, 201}
+    refused = (
+        bob.post(VERSIONS, {"version": "1"})
+        if door is natively
+        else bob.post(f"{MLFLOW}/create", {"name": "absent", "source": "s3://bucket/model"})
+    )
+    assert refused.status_code == (409 if door is natively else 404)
+    assert len(denials(admin)) == 1
+
+
+def test_a_key_that_did_its_work_answers_who_may_still_ask(two: tuple[Site, Loop]) -> None:
+    admin, bob = known(two)
+    key = {"Idempotency-Key": "one"}
+    first = bob.post(VERSIONS, {"version": "7"}, headers=key)
+    again = bob.post(VERSIONS, {"version": "7"}, headers=key)
+    assert (first.status_code, again.json()["id"]) == (201, first.json()["id"])
+    assert versions(admin) == 2
+    admin.put(MEMBER, {"role": "reader"})
+    assert bob.post(VERSIONS, {"version": "7"}, headers=key).status_code == 403
+    assert versions(admin) == 2
