@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from starlette.requests import Request
@@ -49,13 +49,11 @@ class Desk:
     ) -> Service:
         """Answer the registry as `actor` sees it."""
         surroundings = told or Told(actor.name)
-        return Service(replace(self.world, actor=actor, trace=dict(trace), request=request,
-                               guard=guard, doubt=doubt, surroundings=surroundings))  # fmt: skip
+        return Service(self.world.acting(actor, surroundings, dict(trace), request, guard, doubt))
 
     def world_of(self, actor: Actor, trace: Mapping[str, str], told: Told | None = None) -> World:
         """Answer the world on whose behalf `actor` works."""
-        surroundings = told or Told(actor.name)
-        return replace(self.world, actor=actor, trace=dict(trace), surroundings=surroundings)
+        return self.world.acting(actor, told or Told(actor.name), dict(trace))
 
 
 def token_of(header: str | None) -> str | None:

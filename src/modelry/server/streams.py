@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from queue import SimpleQueue
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -41,28 +41,87 @@ class _Pool:
     """
 
     def __init__(self, size: int) -> None:
-        self._size = size
-        self._begun = self._busy = 0
-        self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
-        weakref.finalize(self, self._tasks.put, None)
+        self._crew = _Crew(size)
+        weakref.finalize(self, self._crew.end)
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run `work` in a thread; who is cancelled meanwhile does not stop it."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._tasks.put((work, copy_context(), future))  # type: ignore[arg-type]  # a future of what it answers
-        self._busy += 1
-        if self._busy > self._begun and self._begun < self._size:
-            self._begun += 1
-            name = f"modelry-{self._begun}"
-            threading.Thread(target=_work, args=(self._tasks,), name=name, daemon=True).start()
-        try:
-            return await future
-        finally:
-            self._busy -= 1
+        self._crew.give((work, copy_context(), future))  # type: ignore[arg-type]  # a future of what it answers
+        return await future
 
 
-def _work(tasks: SimpleQueue[_Task | None]) -> None:
-    while (task := tasks.get()) is not None:
+class _Crew:
+    """The threads of a pool and what waits for them.
+
+    Who was idle last works next: its memory is the warmest, and nobody else is
+    woken. Threads that wait at one queue wake one another for each task.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._begun = 0
+        self._lock = threading.Lock()
+        self._idle: list[_Hand] = []
+        self._waiting: deque[_Task] = deque()
+        self._ended = False
+
+    def give(self, task: _Task) -> None:
+        """Let an idle thread do it, or a new one, or the first that has time."""
+        with self._lock:
+            hand = self._idle.pop() if self._idle else None
+            if hand is None:
+                self._waiting.append(task)
+                if self._begun == self._size:
+                    return
+                self._begun += 1
+                name = f"modelry-{self._begun}"
+        if hand is not None:
+            hand.wake(task)
+            return
+        threading.Thread(target=_work, args=(self, _Hand()), name=name, daemon=True).start()
+
+    def next(self, hand: _Hand) -> _Task | None:
+        """Answer what `hand` is to do, once there is something; None at the end."""
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            if self._ended:
+                return None
+            self._idle.append(hand)
+        return hand.wait()
+
+    def end(self) -> None:
+        """Let the threads end once nothing waits for them."""
+        with self._lock:
+            self._ended, idle = True, self._idle
+            self._idle = []
+        for hand in idle:
+            hand.wake(None)
+
+
+class _Hand:
+    """Where one thread waits for what it is to do."""
+
+    def __init__(self) -> None:
+        self._task: _Task | None = None
+        self._woken = threading.Lock()
+        self._woken.acquire()
+
+    def wake(self, task: _Task | None) -> None:
+        """Hand it a task, None at the end."""
+        self._task = task
+        self._woken.release()
+
+    def wait(self) -> _Task | None:
+        """Answer what it was woken for."""
+        self._woken.acquire()
+        task, self._task = self._task, None
+        return task
+
+
+def _work(crew: _Crew, hand: _Hand) -> None:
+    while (task := crew.next(hand)) is not None:
         work, context, future = task
         try:
             answer = context.run(work)
@@ -70,8 +129,8 @@ def _work(tasks: SimpleQueue[_Task | None]) -> None:
             _tell(future, future.set_exception, error)
         else:
             _tell(future, future.set_result, answer)
+            del answer
         del task, work, context, future
-    tasks.put(None)  # for the next of the pool, which is gone
 
 
 def _tell(future: asyncio.Future[object], how: Callable[..., None], what: object) -> None:

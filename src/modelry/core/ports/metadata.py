@@ -273,10 +273,10 @@ class Ledger(Fold, Protocol):
         """Keep a new model and answer it with its id. Raises `Conflict` if the name is taken."""
         ...
 
-    def add_version(self, model: Model, version: Version) -> Version:
+    def add_version(self, model: Model, version: Version, sealed: str | None = None) -> Version:
         """Keep a new version and answer it with its id.
 
-        Raises `Conflict` where its number or label is taken, by a tombstone too.
+        `sealed` is its document (`sealing.document`), where somebody wrote it already. Raises `Conflict` where its number or label is taken, by a tombstone too.
         """
         ...
 

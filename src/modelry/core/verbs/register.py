@@ -183,10 +183,11 @@ def _publish(world: World, unit: Unit, ref: Ref, sealed: Sealed) -> Version:
         born = {"model": {"name": model.name, "description": "", "tags": {}}}
     version = _version(world, model, sealed, stage, now)
     unit.add_environment(version.environment, sealed.environment)
-    kept = unit.add_version(model, version)
+    text = document(version)
+    kept = unit.add_version(model, version, text)
     record(world, unit, model, EventKind.REGISTERED, kept.number, {
         "version": kept.version, "digest": kept.digest, "stage": stage,
-        "sealed": sha256_of(document(kept)), "tags": kept.tags,
+        "sealed": sha256_of(text), "tags": kept.tags,
         "description": kept.description, **born,
     }, clock)  # fmt: skip
     return kept

@@ -69,6 +69,21 @@ class World:
     guard: Callable[[View], None] | None = None
     doubt: Callable[[], None] | None = None
 
+    def acting(  # noqa: PLR0913 - all that is another for each request
+        self,
+        actor: Actor,
+        surroundings: Surroundings,
+        trace: Mapping[str, Json],
+        request: RequestKey | None = None,
+        guard: Callable[[View], None] | None = None,
+        doubt: Callable[[], None] | None = None,
+    ) -> World:
+        """Answer the same world on whose behalf `actor` works."""
+        return World(
+            self.store, self.blobs, self.shelf, self.sources, self.inspection, surroundings,
+            self.clock, actor, trace, request, self.denials, self.needs, guard, doubt,
+        )  # fmt: skip
+
 
 def tracking_of(view: View) -> TrackingView:
     """Answer the experiments and runs of a store. Raises `Unsupported` where it keeps none."""

@@ -34,8 +34,9 @@ class HeldUnit(HeldView):
         """See `Fold.update_model`."""
         self._state.models[model.project, model.name.lower()] = model
 
-    def add_version(self, model: Model, version: Version) -> Version:
+    def add_version(self, model: Model, version: Version, sealed: str | None = None) -> Version:
         """See `Ledger.add_version`."""
+        del sealed
         key = (model.id, version.number)
         label = (model.id, label_key(version.version))
         if key in self._state.versions or label in self._state.labels:

@@ -37,11 +37,11 @@ class RecordingUnit(HeldUnit):
         super().update_model(model)
         self.writes.append(["update_model", *_model_row(model)])
 
-    def add_version(self, model: Model, version: Version) -> Version:
+    def add_version(self, model: Model, version: Version, sealed: str | None = None) -> Version:
         """See `Ledger.add_version`."""
-        kept = super().add_version(model, version)
+        kept = super().add_version(model, version, sealed)
         standing = [kept.stage, dict(kept.tags), kept.description, kept.deleted, kept.purged]
-        self._of("add_version", model, document(kept), *standing)
+        self._of("add_version", model, sealed or document(kept), *standing)
         return kept
 
     def relabel(self, model: Model, number: int, stage: str, seq: int) -> None:

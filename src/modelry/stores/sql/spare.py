@@ -16,6 +16,14 @@ from modelry.stores.sql.statement import Driver
 MOST = 8
 """How many connections wait at most; each may keep pages in memory."""
 
+USES = 5000
+"""How often a connection is lent.
+
+pysqlite3 keeps the statements that were used most. Once it keeps as many as it
+may, a new one goes out with the next that is new, so that what an old
+connection has to do is prepared again each time.
+"""
+
 
 class Spare:
     """Lends connections of an engine; safe among threads, each has one at a time."""
@@ -37,7 +45,9 @@ class Spare:
     def give(self, lent: Driver) -> None:
         """Take a connection back that is in no transaction of the database."""
         connection = lent.connection
-        if connection.invalidated or len(self._waiting) >= MOST or self._process != os.getpid():
+        lent.uses += 1
+        worn = connection.invalidated or lent.uses >= USES
+        if worn or len(self._waiting) >= MOST or self._process != os.getpid():
             connection.close()
         else:
             self._waiting.append(lent)

@@ -97,7 +97,12 @@ def insert_into(table: Table, columns: tuple[str, ...]) -> Statement:
 
 
 class Driver:
-    """Runs statements on the `bare` connection that a SQLAlchemy connection stands for."""
+    """Runs statements on the `bare` connection that a SQLAlchemy connection stands for.
+
+    `uses` counts how often it was lent.
+    """
+
+    uses = 0
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

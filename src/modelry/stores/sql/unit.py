@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select, update
 
 from modelry.core.errors import Conflict
-from modelry.core.events import Event, Head, project_of
+from modelry.core.events import Event, Head, model_chain, project_of
 from modelry.core.events import touched as numbers_touched
 from modelry.core.lifecycle import Lifecycle, lifecycle_to_json
 from modelry.core.model import Model, Move, Pointer, Version
@@ -41,7 +42,19 @@ from modelry.stores.sql.tables import (
     versions,
 )
 from modelry.stores.sql.tracking_unit import SqlTrackingUnit
-from modelry.stores.sql.view import SELECT_MODEL, SqlView
+from modelry.stores.sql.view import SELECT_MODEL, SqlView, lifecycle_in
+
+_BESIDE = Statement(
+    select(projects.c.lifecycle, heads.c.seq, heads.c.hash, heads.c.at, *rows.MODEL_COLUMNS)
+    .select_from(
+        projects.outerjoin(
+            models,
+            and_(models.c.project == projects.c.name, models.c.name_key == bindparam("name")),
+        ).outerjoin(heads, heads.c.chain == bindparam("chain"))
+    )
+    .where(projects.c.name == bindparam("project"))
+)
+"""Finds the stages of a project, the head of a model's chain, and the model."""
 
 _TEXT_OF_MODEL = Statement(
     select(models.c.description, models.c.tags).where(models.c.id == bindparam("key"))
@@ -88,10 +101,25 @@ class SqlUnit(SqlView):
         super().__init__(connection, driver)
         self._texts: dict[int, tuple[str, str]] = {}
         self._heads: dict[str, Head] = {}
+        self._told_stages: dict[str, str] = {}
+        self._told_models: dict[tuple[str, str], Any] = {}
         self._made: dict[tuple[int, int], int] = {}
 
     def foresee(self, project: str, name: str) -> None:
-        """See `Unit.foresee`: a file is not far away."""
+        """See `Unit.foresee`: what each change of a model asks is one question."""
+        chain = model_chain(project, name)
+        row = self._row(_BESIDE, project=project, name=name.lower(), chain=chain)
+        if row is None:
+            return
+        self._told_stages[project], seq, digest, at, *model = row
+        self._told_models[project, name.lower()] = model
+        if seq is not None:
+            self._heads[chain] = Head(chain, seq, digest, at)
+
+    def lifecycle(self, project: str) -> Lifecycle | None:
+        """See `View.lifecycle`."""
+        text = self._told_stages.pop(project, None)
+        return super().lifecycle(project) if text is None else lifecycle_in(text)
 
     def head(self, chain: str) -> Head | None:
         """See `View.head`; nobody else moves it before the end."""
@@ -104,8 +132,10 @@ class SqlUnit(SqlView):
 
     def model(self, project: str, name: str) -> Model | None:
         """See `View.model`; remembers the words of the model, which an update compares."""
-        row = self._row(self._find_model, project=project, name=name.lower())
+        row = self._told_models.pop((project, name.lower()), None)
         if row is None:
+            row = self._row(self._find_model, project=project, name=name.lower())
+        if row is None or row[0] is None:
             return None
         number, _, _, description, tags, *_ = row
         self._texts[number] = (description, tags)
@@ -118,6 +148,7 @@ class SqlUnit(SqlView):
 
     def add_model(self, model: Model) -> Model:
         """See `Ledger.add_model`."""
+        self._told_models.clear()
         taken = f"the model {model.full_name} exists already"
         number = self._insert(models, {**_model_row(model), "project": model.project,
             "name": model.name, "name_key": model.name.lower(), "author": model.author,
@@ -128,6 +159,7 @@ class SqlUnit(SqlView):
 
     def update_model(self, model: Model) -> None:
         """See `Fold.update_model`."""
+        self._told_models.clear()
         before = self._texts.get(model.id) or self._row(_TEXT_OF_MODEL, key=model.id)
         row = _model_row(model)
         self._update(models, {"id": model.id}, row)
@@ -136,10 +168,11 @@ class SqlUnit(SqlView):
             self._delete(model_words, model_id=model.id)
             self._add_model_words(model)
 
-    def add_version(self, model: Model, version: Version) -> Version:
+    def add_version(self, model: Model, version: Version, sealed: str | None = None) -> Version:
         """See `Ledger.add_version`."""
         taken = f"{model.full_name} has a version {version.number} or {version.version!r} already"
-        added = replace(version, id=self._insert(versions, _version_row(model, version), taken))
+        row = _version_row(model, version, sealed or document(version))
+        added = replace(version, id=self._insert(versions, row, taken))
         self._made[model.id, version.number] = version.created
         if version.metrics:
             self._many(metrics, (
@@ -222,6 +255,7 @@ class SqlUnit(SqlView):
 
     def set_lifecycle(self, project: str, lifecycle: Lifecycle, at: int) -> None:
         """See `Ledger.set_lifecycle`."""
+        self._told_stages.clear()
         text = dumps(lifecycle_to_json(lifecycle))
         changed = self._connection.execute(
             update(projects).where(projects.c.name == project), {"lifecycle": text}
@@ -351,7 +385,7 @@ def _model_row(model: Model) -> dict[str, object]:
     }
 
 
-def _version_row(model: Model, version: Version) -> dict[str, object]:
+def _version_row(model: Model, version: Version, sealed: str) -> dict[str, object]:
     findings = version.findings
     return {
         "model_id": model.id,
@@ -370,7 +404,7 @@ def _version_row(model: Model, version: Version) -> dict[str, object]:
         "base": version.base,
         "tags": dumps(version.tags),
         "description": version.description,
-        "document": document(version),
+        "document": sealed,
         "deleted": version.deleted,
         "purged": version.purged,
         "uid": version.uid,

@@ -71,7 +71,8 @@ MEMBERS = Statement(
 
 
 @cache
-def _lifecycle(text: str) -> Lifecycle:
+def lifecycle_in(text: str) -> Lifecycle:
+    """Read the stages of a project."""
     return lifecycle_from_json(loads(text.encode(), "stages"))
 
 
@@ -124,7 +125,7 @@ class SqlView(ListingLook, SelectionLook, LogLook, KeptLook):
     def lifecycle(self, project: str) -> Lifecycle | None:
         """See `View.lifecycle`."""
         row = self._row(LIFECYCLE, project=project)
-        return _lifecycle(row[0]) if row else None
+        return lifecycle_in(row[0]) if row else None
 
     def projects(self) -> Sequence[str]:
         """See `View.projects`."""
