@@ -31,6 +31,7 @@ from modelry.stores.sql.glance import Glance
 from modelry.stores.sql.growth import Growth
 from modelry.stores.sql.hot import HotConnections, leave_to_parent
 from modelry.stores.sql.kept import KEPT, kept_body
+from modelry.stores.sql.lender import Lender
 from modelry.stores.sql.postgresql_refusals import (
     busy,
     is_race,
@@ -103,8 +104,14 @@ class PostgresqlDatabase:
             pool_size=address.pool_size, max_overflow=0, pool_timeout=PATIENCE, pool_use_lifo=True
         )
         self._apart = self._make_engine(poolclass=NullPool)
+        self._lender = Lender(self._engine)
         self._hot = HotConnections(address.conninfo)
-        self._end = weakref.finalize(self, _give_back, self._engine, self._hot, os.getpid())
+        self._watch()
+
+    def _watch(self) -> None:
+        """Give connections back when nobody has the store any more, also without `close`."""
+        given = (self._engine, self._lender, self._hot, os.getpid())
+        self._end = weakref.finalize(self, _give_back, *given)
 
     def _make_engine(self, **how: Any) -> Engine:  # noqa: ANN401 - options of SQLAlchemy
         conninfo = self._address.conninfo
@@ -142,11 +149,14 @@ class PostgresqlDatabase:
         """Lend a connection; whatever was begun on it is undone at the end."""
         if os.getpid() != self._process:
             self._after_fork()
-        loan = _Loan(self._apart if apart else self._engine)
+        lender = Lender(self._apart) if apart else self._lender
+        loan = _Loan(lender)
         try:
             yield loan
         finally:
             loan.end()
+            if apart:
+                lender.close()
 
     def _commit(self, loan: _Loan, commit: Callable[[], object]) -> None:
         """End a transaction by `commit`. Raises `Unavailable` where nobody knows how it ended."""
@@ -162,16 +172,17 @@ class PostgresqlDatabase:
 
     def _after_fork(self) -> None:
         """Leave the parent's connections alone: a connection has one user."""
-        leave_to_parent(self._engine.pool, self._apart.pool)
+        leave_to_parent(self._engine.pool, self._apart.pool, *self._lender.leave())
         self._engine.dispose(close=False)
         self._apart.dispose(close=False)
         self._end.detach()
         self._process = os.getpid()
-        self._end = weakref.finalize(self, _give_back, self._engine, self._hot, os.getpid())
+        self._lender = Lender(self._engine)
+        self._watch()
 
     def close(self) -> None:
         """See `Store.close`."""
-        _give_back(self._engine, self._hot, self._process)
+        _give_back(self._engine, self._lender, self._hot, self._process)
 
 
 class PostgresqlStore(PostgresqlDatabase):
@@ -311,14 +322,9 @@ class PostgresqlStore(PostgresqlDatabase):
 class _Loan:
     """A connection of a pool, for one user until it is given back."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self.connection = self._connected()
-
-    def _connected(self) -> Connection:
-        connection = self._engine.connect()
-        connection.begin()  # so that SQLAlchemy and Alembic leave the end to us
-        return connection
+    def __init__(self, lender: Lender) -> None:
+        self._lender = lender
+        self.connection = lender.take()
 
     def renew(self) -> Connection:
         """Answer another connection in place of one that was found broken.
@@ -328,7 +334,7 @@ class _Loan:
         with suppress(DBAPIError):
             self.connection.exec_driver_sql("SELECT 1")
         self.connection.close()
-        self.connection = self._connected()
+        self.connection = self._lender.new()
         return self.connection
 
     @property
@@ -370,7 +376,7 @@ class _Loan:
     def end(self) -> None:
         """Give the connection back, with nothing left on it."""
         self._ended()
-        self.connection.close()
+        self._lender.give(self.connection)
 
 
 @contextmanager
@@ -394,7 +400,8 @@ def _configure(connection: psycopg.Connection[Any], record: object) -> None:
     connection.execute(_DURABLE)
 
 
-def _give_back(engine: Engine, hot: HotConnections, process: int) -> None:
+def _give_back(engine: Engine, lender: Lender, hot: HotConnections, process: int) -> None:
     if process == os.getpid():  # what a parent opened is the parent's
+        lender.close()
         engine.dispose()
         hot.close()
