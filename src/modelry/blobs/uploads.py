@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from modelry.blobs.copying import begin_writing, hash_bytes
+from modelry.blobs.direct import DirectWriter
 from modelry.blobs.layout import Layout, checked, checked_upload
 from modelry.blobs.leases import gate
 from modelry.blobs.locks import Lock
@@ -55,6 +56,7 @@ class LocalUploads:
         self._layout = layout
         self._folder = layout.uploads
         self._running = RunningDigests()
+        self._direct = DirectWriter()
 
     def begin(self, upload: str, *, unsaid: bool = False) -> None:
         """Make an empty upload, whose name is durable. Raises `Conflict` where it is there."""
@@ -197,15 +199,16 @@ class LocalUploads:
                 raise wrong_offset(upload, offset, state.st_size)
             digest = self._running.take(upload, looks_of(state)) if offset else hashlib.sha256()
             try:
-                os.lseek(out, offset, os.SEEK_SET)
                 with hashing(digest, chunk):
-                    write_all(out, chunk)
+                    done = self._direct.write(path, offset, chunk)
+                    os.lseek(out, offset + done, os.SEEK_SET)
+                    write_all(out, chunk[done:])
             except OSError:
                 with suppress(OSError):  # then `received` tells what stayed
                     os.ftruncate(out, offset)
                 raise
             end = offset + len(chunk)
-            if end // _WRITE_BEHIND > offset // _WRITE_BEHIND:
+            if not done and end // _WRITE_BEHIND > offset // _WRITE_BEHIND:
                 begin_writing(out, max(0, end - _WRITE_BEHIND - len(chunk)), end)
             self._running.keep(upload, looks_of(os.fstat(out)), digest)
             return end

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
+from mmap import mmap
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -18,6 +19,12 @@ from modelry.server.slips import Slip
 from modelry.server.streams import Threads
 
 PIECE = 1024 * 1024
+Piece = bytes | memoryview
+
+_KEPT = 32
+"""Buffers that are kept for the next bodies."""
+
+_FREE: list[mmap] = []
 
 
 async def receive(  # noqa: PLR0913 - from where, to where, and how long to wait
@@ -28,8 +35,11 @@ async def receive(  # noqa: PLR0913 - from where, to where, and how long to wait
     What arrived before a client went away is kept. Raises `Invalid` where the
     body is longer than the upload or the client is silent for `idle` seconds.
     """
-    pieces = _within(slip.size, offset, _pieces(request, idle))
-    return await _append(pieces, uploads, slip.upload, offset, threads)
+    buffers = Buffers()
+    pieces = _within(slip.size, offset, _pieces(request, idle, buffers))
+    end = await _append(pieces, uploads, slip.upload, offset, threads)
+    buffers.give_back()
+    return end
 
 
 async def receive_whole(
@@ -63,7 +73,9 @@ async def receive_unsaid(
     """
     await threads.move(lambda: uploads.begin(upload, unsaid=True))
     try:
-        await _append(_pieces(request, idle), uploads, upload, 0, threads)
+        buffers = Buffers()
+        await _append(_pieces(request, idle, buffers), uploads, upload, 0, threads)
+        buffers.give_back()
         return await threads.move(lambda: uploads.digest(upload))
     except BaseException:
         await asyncio.shield(threads.move(lambda: uploads.drop(upload)))
@@ -71,7 +83,7 @@ async def receive_unsaid(
 
 
 async def _append(
-    pieces: AsyncIterator[bytes], uploads: Uploads, upload: str, offset: int, threads: Threads
+    pieces: AsyncIterator[Piece], uploads: Uploads, upload: str, offset: int, threads: Threads
 ) -> int:
     """Add pieces to an upload, each while the next one comes in; answer the new offset."""
     writing: asyncio.Task[int] | None = None
@@ -88,7 +100,7 @@ async def _append(
     return offset
 
 
-async def _within(size: int, offset: int, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _within(size: int, offset: int, pieces: AsyncIterator[Piece]) -> AsyncIterator[Piece]:
     """Pass on the pieces of an upload that has `size` bytes. Raises `Invalid` where they are more."""
     async for piece in pieces:
         if offset + len(piece) > size:
@@ -98,30 +110,55 @@ async def _within(size: int, offset: int, pieces: AsyncIterator[bytes]) -> Async
         offset += len(piece)
 
 
-async def _pieces(request: Request, idle: float) -> AsyncIterator[bytes]:
-    """Answer the body in pieces of about a mebibyte; the last also where the client went away."""
-    parts: list[bytes] = []
-    size = 0
+async def _pieces(request: Request, idle: float, buffers: Buffers) -> AsyncIterator[Piece]:
+    """Answer the body in pieces of a mebibyte; the last also where the client went away.
+
+    Each piece but the last ends at a whole block. A piece is the caller's until
+    it asks for the second after it.
+    """
+    buffer, filled = buffers.next(), 0
     stream = request.stream().__aiter__()
     while True:
         try:
             async with asyncio.timeout(idle):  # a task for each part would cost more than the part
-                part = await anext(stream)
+                part = memoryview(await anext(stream))
         except StopAsyncIteration:
             break
         except ClientDisconnect:
-            if parts:
-                yield b"".join(parts)
+            if filled:
+                yield buffer[:filled]
             raise
         except TimeoutError as error:
-            if parts:
-                yield b"".join(parts)
+            if filled:
+                yield buffer[:filled]
             msg = f"nothing came for {idle:.0f} seconds; ask for the offset and go on from there"
             raise Invalid(msg, reason="idle") from error
-        parts.append(part)
-        size += len(part)
-        if size >= PIECE:
-            yield parts[0] if len(parts) == 1 else b"".join(parts)
-            parts, size = [], 0
-    if size:
-        yield b"".join(parts)
+        while part:
+            taken = min(len(part), PIECE - filled)
+            buffer[filled : filled + taken] = part[:taken]
+            part, filled = part[taken:], filled + taken
+            if filled == PIECE:
+                yield buffer
+                buffer, filled = buffers.next(), 0
+    if filled:
+        yield buffer[:filled]
+
+
+class Buffers:
+    """Two buffers for one body, of which one is filled while the other is written.
+
+    They begin at a page of memory, so that a disk can take them as they lie.
+    """
+
+    def __init__(self) -> None:
+        self._mine = [_FREE.pop() if _FREE else mmap(-1, PIECE) for _ in range(2)]
+
+    def next(self) -> memoryview:
+        """Answer the buffer that was answered the time before last."""
+        self._mine.reverse()
+        return memoryview(self._mine[0])
+
+    def give_back(self) -> None:
+        """Let others have them; to be called once nobody writes them any more."""
+        _FREE.extend(self._mine[: max(0, _KEPT - len(_FREE))])
+        self._mine = []
