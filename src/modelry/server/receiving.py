@@ -18,7 +18,7 @@ from modelry.core.ports import Uploads
 from modelry.server.slips import Slip
 from modelry.server.streams import Threads
 
-PIECE = 1024 * 1024
+PIECE = 2 * 1024 * 1024
 Piece = bytes | memoryview
 
 _KEPT = 32
@@ -111,7 +111,7 @@ async def _within(size: int, offset: int, pieces: AsyncIterator[Piece]) -> Async
 
 
 async def _pieces(request: Request, idle: float, buffers: Buffers) -> AsyncIterator[Piece]:
-    """Answer the body in pieces of a mebibyte; the last also where the client went away.
+    """Answer the body in pieces of two mebibytes; the last also where the client went away.
 
     Each piece but the last ends at a whole block. A piece is the caller's until
     it asks for the second after it.

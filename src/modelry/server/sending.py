@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from modelry.blobs.direct import DirectReader, ReadLately
 from modelry.core.errors import Corrupt, Invalid
 from modelry.core.model import File
 from modelry.core.ports import Blobs
@@ -26,6 +27,7 @@ PIECE = 1024 * 1024
 AHEAD = 32 * 1024 * 1024
 """Bytes that the disk is asked for before they are due. By itself Linux asks for 128 KiB."""
 
+_LATELY = ReadLately()
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
@@ -109,6 +111,7 @@ class BlobResponse(Response):
         self.raw_headers = [(k.lower().encode(), v.encode("latin-1")) for k, v in headers.items()]
         self._blob, self._part, self._threads = blob, part, threads
         self._told = part[0]
+        self._direct: DirectReader | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the headers and the bytes."""
@@ -128,21 +131,30 @@ class BlobResponse(Response):
             if start == end:
                 await send({"type": "http.response.body", "body": b""})
         finally:
-            await asyncio.shield(self._threads.move(self._blob.close))
+            await asyncio.shield(self._threads.move(self._close))
 
     async def _read(self, start: int, end: int) -> bytes:
         def read() -> bytes:
             if start == self._part[0]:
                 self._blob.seek(start)
-            self._look_ahead(start, end)
+                self._direct = _LATELY.direct(self._blob, start, end - start)
             count = min(PIECE, end - start)
-            data = self._blob.read(count)
+            if self._direct is not None:
+                data = self._direct.read(count)
+            else:
+                self._look_ahead(start, end)
+                data = self._blob.read(count)
             if len(data) != count:
                 msg = "a stored blob ended early; run modelry verify"
                 raise Corrupt(msg)
             return data
 
         return await self._threads.move(read)
+
+    def _close(self) -> None:
+        self._blob.close()
+        if self._direct is not None:
+            self._direct.close()
 
     def _look_ahead(self, start: int, end: int) -> None:
         """Let Linux read on from the disk what is asked for next, in larger parts than it would."""
