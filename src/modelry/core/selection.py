@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, cast
+from typing import Literal, NamedTuple, TypeAlias, cast
 
 from modelry.core.errors import Invalid
 from modelry.core.events import EventKind
@@ -76,8 +76,7 @@ class Selection:
     without: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
+class Outline(NamedTuple):
     """What lists show of a version: not its files, nor what was measured."""
 
     id: int
@@ -92,8 +91,7 @@ class Outline:
     created: int
 
 
-@dataclass(frozen=True, slots=True)
-class FoundVersion:
+class FoundVersion(NamedTuple):
     """A version that was selected, the title of its model, and when it last changed itself."""
 
     version: Outline

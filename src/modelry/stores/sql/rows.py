@@ -14,6 +14,9 @@ from modelry.core.sealing import open_document
 from modelry.core.selection import Outline
 from modelry.stores.sql.tables import events, heads, models, moves, pointers, versions
 
+_READ = json.JSONDecoder().raw_decode
+"""Reads what a store wrote itself, which begins and ends without white space."""
+
 # Rows come as plain tuples, from SQLAlchemy and from a bare cursor alike.
 Row = Any
 
@@ -92,7 +95,7 @@ def outline(row: Row) -> Outline:
     """Make an outline of a row of `OUTLINE_COLUMNS` and the source."""
     key, number, stage, aliases, tags, description, run_id, author, created, source = row
     names = tuple(sorted(aliases.split(","))) if aliases else ()
-    words = json.loads(tags)
+    words, _ = _READ(tags)
     return Outline(key, number, stage, names, words, description, source, run_id, author, created)
 
 
