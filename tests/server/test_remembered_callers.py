@@ -149,6 +149,19 @@ def test_what_is_refused_for_another_reason_is_recorded_once(
     assert len(denials(admin)) == 1
 
 
+def test_what_is_refused_after_a_change_of_roles_is_recorded_once(
+    two: tuple[Site, Loop],
+) -> None:
+    admin, bob = known(two)
+    assert natively(bob).status_code == 201
+    admin.put(MEMBER, {"role": "admin"})
+    assert bob.post(VERSIONS, {"version": "1"}).status_code == 409
+    assert len(denials(admin)) == 1
+    admin.put(MEMBER, {"role": "approver"})
+    assert bob.post(VERSIONS, {"metrics": {"auc": "high"}}).status_code == 422
+    assert len(denials(admin)) == 2
+
+
 def test_a_key_that_did_its_work_answers_who_may_still_ask(two: tuple[Site, Loop]) -> None:
     admin, bob = known(two)
     key = {"Idempotency-Key": "one"}

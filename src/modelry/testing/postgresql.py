@@ -101,14 +101,33 @@ class Postgresql:
         self._end(signal.SIGQUIT)
 
     def kill(self) -> None:
-        """Kill it; its children end when they notice."""
+        """Kill it, and wait until its children have noticed and ended."""
         self._end(signal.SIGKILL)
 
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None:
+            children = _children(self._process.pid)
             self._process.send_signal(how)
             self._process.wait(SECONDS)
             self._process = None
+            end = time.monotonic() + SECONDS
+            while any(map(_lives, children)) and time.monotonic() < end:
+                time.sleep(0.01)
+
+
+def _children(process: int) -> list[Path]:
+    """Answer where Linux tells of the children of a process; elsewhere nothing."""
+    told = Path(f"/proc/{process}/task/{process}/children")
+    numbers = told.read_text().split() if told.exists() else []
+    return [Path(f"/proc/{each}/stat") for each in numbers]
+
+
+def _lives(told: Path) -> bool:
+    """Say whether a process runs, of which Linux tells there: one that ended may wait to be buried."""
+    try:
+        return told.read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 @contextmanager
