@@ -162,6 +162,21 @@ def test_what_is_refused_after_a_change_of_roles_is_recorded_once(
     assert len(denials(admin)) == 2
 
 
+def test_a_hot_door_shows_nothing_to_whom_it_was_taken_from(two: tuple[Site, Loop]) -> None:
+    """Each look-up is the first of its kind, so that who asks has to be known."""
+    admin, bob = known(two)
+    path = "/api/2.0/mlflow/model-versions/search?filter=name%3D%27m%27&n="
+    assert [bob.get(f"{path}{each}").status_code for each in range(3)] == [200] * 3
+    admin.delete(MEMBER)
+    assert bob.get(f"{path}4").json() in ({}, bob.get(f"{path}5").json())
+    assert bob.get(VERSIONS).status_code == 404
+    admin.put(MEMBER, {"role": "reader"})
+    assert len(bob.get(f"{path}6").json()["model_versions"]) == 1
+    (token,) = admin.get("/registry/tokens", params={"account": "bob"}).json()["items"]
+    admin.delete(f"/registry/tokens/{token['id']}")
+    assert bob.get(f"{path}7").status_code == 401
+
+
 def test_a_key_that_did_its_work_answers_who_may_still_ask(two: tuple[Site, Loop]) -> None:
     admin, bob = known(two)
     key = {"Idempotency-Key": "one"}

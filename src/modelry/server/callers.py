@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -40,13 +41,20 @@ class Callers:
         self._lock = threading.Lock()
         self._known: dict[bytes, Actor] = {}
         self._stamp: str | None = None
+        self._mark: Hashable = None
         self._used: dict[str, int] = {}
 
-    def actor(self, token: str | None, address: str = "", request: str = "") -> Actor:
-        """Answer who holds `token`. Raises `Unauthenticated`, and records that."""
+    def actor(
+        self, token: str | None, address: str = "", request: str = "", mark: Hashable = None
+    ) -> Actor:
+        """Answer who holds `token`. Raises `Unauthenticated`, and records that.
+
+        `mark` is what the store said (`Store.generation`) when the request came:
+        where nothing was committed since access was looked at, it is not looked at.
+        """
         now = self._world.clock.now()
         try:
-            actor = self._remembered(token, now)
+            actor = self._remembered(token, now, mark)
         except Unauthenticated as refusal:
             trace = {"address": address, "request": request}
             nobody = replace(self._world, actor=Actor("anonymous"), trace=trace,
@@ -76,15 +84,12 @@ class Callers:
         if token_id is not None:
             self._used[token_id] = now
 
-    def _remembered(self, token: str | None, now: int) -> Actor:
+    def _remembered(self, token: str | None, now: int, mark: Hashable) -> Actor:
         if token is None:
             msg = "this takes a token: sign in (modelry login) or set MODELRY_TOKEN"
             raise Unauthenticated(msg)
         key = _key(token)
-        stamp = access_stamp(self._world.store)
-        if stamp != self._stamp:
-            self._forget(stamp)
-        actor = self._known.get(key)
+        actor = self._current(mark).get(key)
         if actor is None or (actor.expires is not None and actor.expires <= now):
             with self._world.store.read() as view:
                 actor, stamp = authenticate(view, token, now), access_stamp(view)
@@ -95,10 +100,17 @@ class Callers:
                     self._known[key] = actor
         return actor
 
-    def _forget(self, stamp: str) -> None:
-        """Forget everybody: accounts, members or tokens changed since they were known."""
+    def _current(self, mark: Hashable) -> Mapping[bytes, Actor]:
+        """Answer who is known by now: nobody where accounts, members or tokens changed since."""
         with self._lock:
-            self._known, self._stamp = {}, stamp
+            if mark is not None and mark == self._mark:
+                return self._known
+        stamp = access_stamp(self._world.store)
+        with self._lock:
+            if stamp != self._stamp:
+                self._known, self._stamp = {}, stamp
+            self._mark = mark
+            return self._known
 
     def note_uses(self) -> None:
         """Keep when tokens were last used; called now and then."""

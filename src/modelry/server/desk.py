@@ -25,6 +25,8 @@ from modelry.settings import ServerSettings
 T = TypeVar("T")
 _KEY = re.compile(r"[!-~]{1,128}", re.ASCII)
 _BEARER = "bearer "
+MARK = "mark"
+"""Where the state of a request keeps the mark of the store at which it is answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +185,13 @@ class Call:
 
     def actor(self) -> Actor:
         """Answer who asks; reads the store where it is not known yet. Raises `Unauthenticated`."""
-        token = token_of(self.request.headers.get("authorization"))
-        trace = self.trace
-        actor = self.desk.callers.actor(token, trace["address"], trace["request"])
+        actor = self._holder(token_of(self.request.headers.get("authorization")))
         self.request.state.actor = actor.name
         return actor
+
+    def _holder(self, token: str | None) -> Actor:
+        trace, mark = self.trace, getattr(self.request.state, MARK, None)
+        return self.desk.callers.actor(token, trace["address"], trace["request"], mark)
 
     def _key(self, actor: Actor, body: bytes) -> RequestKey | None:
         given = self.request.headers.get("idempotency-key")

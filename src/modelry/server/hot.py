@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from modelry.core.errors import RegistryError
 from modelry.server import answers
-from modelry.server.desk import Desk
+from modelry.server.desk import MARK, Desk
 from modelry.server.dialect import Dialect, Hot, HotDoor
 from modelry.server.edge import RAW_SECURITY, Edge
 from modelry.server.marks import Marks
@@ -67,6 +67,12 @@ class HotDoors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer from memory, or look and remember, or pass on."""
+        if scope["type"] == "lifespan":
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._marks.close()
+            return
         if scope["type"] != "http" or not self._may_be_hot(scope["method"], scope["path"]):
             await self._app(scope, receive, send)
             return
@@ -184,7 +190,11 @@ class HotDoors:
 
     def _read(self, request: Request, hot: Hot) -> tuple[Hashable, _Remembered | None]:
         mark = self._desk.world.store.generation()
-        actor, response = hot.read(request)
+        setattr(request.state, MARK, mark)
+        try:
+            actor, response = hot.read(request)
+        finally:
+            delattr(request.state, MARK)
         if response is None:
             return mark, None
         etag = response.headers.get("etag", "").encode()

@@ -144,6 +144,10 @@ class Marks:
         if self._gathered:
             self._begin()
 
+    def close(self) -> None:
+        """Give back what a look at the store holds; the next question takes it anew."""
+        self._hang_up()
+
     def _hang_up(self) -> None:
         """End the connection of the glance."""
         if self._overdue is not None:

@@ -61,8 +61,7 @@ class MlflowCall(Call):
     def actor(self) -> Actor:
         """Answer who asks. Raises `Unauthenticated`, also for a token of another name."""
         name, token = self._credentials()
-        trace = self.trace
-        actor = self.desk.callers.actor(token, trace["address"], trace["request"])
+        actor = self._holder(token)
         if not _is_of(actor, name):
             msg = "the token is not of this user; name its account, or 'token'"
             raise Unauthenticated(msg)
