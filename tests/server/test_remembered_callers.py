@@ -157,8 +157,9 @@ def test_what_is_refused_after_a_change_of_roles_is_recorded_once(
     admin.put(MEMBER, {"role": "admin"})
     assert bob.post(VERSIONS, {"version": "1"}).status_code == 409
     assert len(denials(admin)) == 1
+    assert natively(bob).status_code == 201
     admin.put(MEMBER, {"role": "approver"})
-    assert bob.post(VERSIONS, {"metrics": {"auc": "high"}}).status_code == 422
+    assert bob.post(VERSIONS, {"source": "ftp://host/m"}).status_code == 422
     assert len(denials(admin)) == 2
 
 
