@@ -67,27 +67,31 @@ class HotDoors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer from memory, or look and remember, or pass on."""
-        if scope["type"] == "lifespan":
+        if scope["type"] != "http":
             try:
                 await self._app(scope, receive, send)
             finally:
-                self._marks.close()
+                self._marks.close()  # a server's life ended; nobody else speaks anything but HTTP
             return
-        if scope["type"] != "http" or not self._may_be_hot(scope["method"], scope["path"]):
+        method = scope["method"]
+        if method != "GET" and not (method == "POST" and scope["path"].endswith(self._posts)):
             await self._app(scope, receive, send)
             return
         asked = self._asked(scope)
         body: bytes | None = b""
-        if asked is not None and scope["method"] == "POST":
+        if asked is not None and method == "POST":
             body, receive = await _question(receive)
         if asked is None or body is None:
             await self._app(scope, receive, send)
             return
         token, seen, host = asked
         key = (scope["raw_path"], scope["query_string"], token, host, scope["scheme"], body)
-        found = await self._still(key) if key in self._known else None
+        found = None
+        if key in self._known:
+            mark = self._marks.peek()
+            found = self._still(key, mark if mark is not None else await self._now())
         if found is not None:
-            self._hit.inc()
+            self._hit()
             await _send(found, seen, scope, send)
             return
         hot = self._door(scope, body)
@@ -96,9 +100,6 @@ class HotDoors:
             return
         self._miss.inc()
         await self._look(key, hot, seen, scope, receive, send)
-
-    def _may_be_hot(self, method: str, path: str) -> bool:
-        return method == "GET" or (method == "POST" and path.endswith(self._posts))
 
     def _asked(self, scope: Scope) -> tuple[bytes, bytes, bytes] | None:
         """Answer who asks, what he has, and whom; None with a header that varies the answer."""
@@ -122,9 +123,8 @@ class HotDoors:
                 return dialect.hot.of(scope, body) if dialect.hot is not None else None
         return self._native.of(scope, body) if scope["method"] == "GET" else None
 
-    async def _still(self, key: Key) -> _Remembered | None:
-        """Answer what is remembered for `key`, where it holds now."""
-        mark = await self._now()
+    def _still(self, key: Key, mark: Hashable) -> _Remembered | None:
+        """Answer what is remembered for `key`, where it holds at `mark`."""
         if mark is None:
             return None  # the store is away: looking again says so
         if mark != self._at:

@@ -41,6 +41,7 @@ class _Processes:
 def page(accept: str = "") -> tuple[bytes, str]:
     """Answer the figures of all workers of this server, and their media type."""
     folder = shared_folder()
+    metrics().tell()
     if folder is None:
         registry, workers = metrics().registry, [os.getpid()]
     else:

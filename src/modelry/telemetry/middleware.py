@@ -60,7 +60,7 @@ class Telemetry:
         exchange = _Exchange(request_id, receive, send)
         if scope["method"] not in _BODILESS:
             receive = exchange.receive
-        self._metrics.in_flight.inc()
+        self._metrics.begun()
         try:
             if self._tracing is None:
                 await self._app(scope, receive, exchange.send)
@@ -73,7 +73,7 @@ class Telemetry:
             if not exchange.status:
                 await self._cut_off(scope, receive, exchange.send)
         finally:
-            self._metrics.in_flight.dec()
+            self._metrics.over()
             self._end(scope, exchange)
 
     async def _traced(
