@@ -103,7 +103,7 @@ def moving(ours: Server, theirs: Server, folder: Path, size: int) -> Iterator[Ro
     """Measure a large file up and down, by raw HTTP and by the stock client, and peak memory.
 
     Beside it stand what bounds an upload here: an app that throws the bytes
-    away, and writing them durably to the same disk without any server.
+    away, and writing them to the same disk through the page cache, without any server.
     """
     file = folder / "big.bin"
     with file.open("wb") as out:
@@ -138,7 +138,9 @@ def _bounds(file: Path) -> dict[str, float]:
         received = _timed(lambda: _put(sink, "/", file))[0]
     return {
         "into an app that does nothing": received,
-        "written durably, without a server": write_out(file, file.with_name("copy.bin")),
+        "written and flushed through the cache, without a server": write_out(
+            file, file.with_name("copy.bin")
+        ),
     }
 
 
