@@ -36,6 +36,9 @@ _LATELY = 4096
 """Files of which it is remembered that they were read."""
 
 _DIRECT: int = getattr(os, "O_DIRECT", 0)
+_TELLS = hasattr(os, "RWF_NOWAIT")
+"""Whether the system tells what its cache has: Linux does."""
+
 _CANNOT = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
@@ -107,7 +110,7 @@ class ReadLately:
         block, where the cache has it, where it was read before, and where the
         system cannot.
         """
-        if not _DIRECT or size < LARGE or start % BLOCK:
+        if not (_DIRECT and _TELLS) or size < LARGE or start % BLOCK:
             return None
         try:
             mine = blob.fileno()
