@@ -23,9 +23,6 @@ REASONS = frozenset({
     "busy", "expired", "precondition", "schema", "stopping", "unreadable",
 })  # fmt: skip
 _MOST_ROUTES = 500
-_TOGETHER = 64
-"""Answers from memory after which their counter is told; a look at the figures tells it too."""
-
 _LOG = logging.getLogger("modelry.server")
 
 
@@ -89,13 +86,14 @@ class Metrics:
             self._in_flight.dec()
 
     def hit(self) -> None:
-        """Count an answer from memory, which costs less than the counter: some are told together."""
-        self._hits += 1
-        if self._hits >= _TOGETHER:
-            self.tell()
+        """Count an answer from memory. The counter costs more: it is told before it is looked at."""
+        if self._alone:
+            self._hits += 1
+        else:
+            self._hit.inc()
 
     def tell(self) -> None:
-        """Tell the counter of the answers from memory."""
+        """Tell the counter of the answers from memory; for who shows it."""
         hits, self._hits = self._hits, 0
         if hits:
             self._hit.inc(hits)
