@@ -62,6 +62,7 @@ class HotDoors:
         self._marks = Marks(desk.world.store, desk.threads.run)
         self._known: dict[Key, _Remembered] = {}
         self._at: Hashable = None
+        self._moves = 0
         self._bytes = 0
         self._hit, self._miss = metrics().hit, metrics().miss
 
@@ -150,6 +151,7 @@ class HotDoors:
         except RegistryError as refusal:
             response = problem(refusal, request_id)
         else:
+            moves = self._moves
             try:
                 mark, found = await self._desk.threads.run(lambda: self._read(request, hot))
             except Exception as error:  # noqa: BLE001 - whoever reads says how it is refused
@@ -158,7 +160,7 @@ class HotDoors:
                 if found is None:
                     await self._app(scope, receive, send)
                     return
-                if await self._now() == mark:  # else it changed meanwhile: the next one remembers
+                if mark == self._at or moves == self._moves:  # else others may have seen more
                     self._remember(key, mark, found)
                 await _send(found, seen, scope, send)
                 return
@@ -177,6 +179,11 @@ class HotDoors:
             return None
 
     def _remember(self, key: Key, mark: Hashable, found: _Remembered) -> None:
+        """Keep an answer that was read after the store said `mark`.
+
+        If something was committed in between, the mark is never said again, and
+        nobody is given the answer.
+        """
         if len(found.body) > _LARGEST:
             return
         if mark != self._at or len(self._known) >= _MOST or self._bytes >= _MOST_BYTES:
@@ -187,6 +194,7 @@ class HotDoors:
     def _forget(self, mark: Hashable) -> None:
         self._known.clear()
         self._at, self._bytes = mark, 0
+        self._moves += 1
 
     def _read(self, request: Request, hot: Hot) -> tuple[Hashable, _Remembered | None]:
         mark = self._desk.world.store.generation()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -21,6 +22,9 @@ from modelry.settings import ServerSettings
 from modelry.telemetry.logs import configure
 from modelry.telemetry.workers import shared_metrics
 from modelry.wiring import embedded
+
+YOUNG = 10_000
+"""Objects after which cycles are looked for among the new ones: more than one answer makes."""
 
 GRACE_SECONDS = 30
 """How long a stopping server lets running requests go on; uploads go on after it."""
@@ -66,6 +70,7 @@ def app() -> ASGIApp:
     """Build the app of this process from its environment."""
     _end_with_supervisor()
     keep_memory()
+    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
     settings = ServerSettings()
     configure(telemetry(settings))
     return Forwarded(make_app(embedded(settings), settings), settings.trusted_proxies)

@@ -69,8 +69,8 @@ def select_models(world: World, project: str, selection: Selection) -> Sequence[
     """Answer a page of models of a project, each with its latest versions."""
     permit(world, Action.READ, project)
     with world.store.read() as view:
-        lifecycle = lifecycle_of(view, project)
         found = view.select_models(project, selection)
+        lifecycle = lifecycle_of(view, project)
         fronts = view.fronts(found) if found else ()
         return [Entry(*each) for each in zip(found, repeat(lifecycle), fronts, strict=False)]
 
@@ -81,4 +81,5 @@ def select_versions(
     """Answer a page of versions of a project."""
     permit(world, Action.READ, project)
     with world.store.read() as view:
-        return lifecycle_of(view, project), view.select_versions(project, selection)
+        found = view.select_versions(project, selection)
+        return lifecycle_of(view, project), found

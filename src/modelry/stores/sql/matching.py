@@ -135,13 +135,10 @@ class Tongue:
 _GLOB = str.maketrans({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"})
 
 
-def ready(dialect: str, query: Select[Any], shape: Shape) -> Select[Any] | Statement:
-    """Answer what is run of a query: a statement, where it has one value at each place.
-
-    PostgreSQL plans it for the values, which a prepared statement forgets.
-    """
+def ready(query: Select[Any], shape: Shape) -> Select[Any] | Statement:
+    """Answer what is run of a query: a statement, where it has one value at each place."""
     listed = any(match[1] in LISTED for match in shape[0])
-    return query if listed or dialect != "sqlite" else Statement(query)
+    return query if listed else Statement(query, fitted=True)
 
 
 def order(sorts: Sequence[Sort], by: Mapping[str, ColumnElement[Any]]) -> list[ColumnElement[Any]]:

@@ -52,10 +52,6 @@ class NewestLook(Look):
     def _newest(self, project: str, selection: Selection) -> list[int] | None:
         """Answer the ids of a page, None where another way to it is shorter."""
         most = selection.skip + selection.limit
-        if (
-            self._driver.connection.dialect.name != "sqlite"
-        ):  # PostgreSQL plans the sorted query better
-            return None
         if selection.sorts != _NEWEST or most > _MOST or not self._common(project, selection):
             return None
         given = given_for(project, selection) | {"most": most}
@@ -118,7 +114,7 @@ def _models_query(dialect: str, shape: Shape) -> Select[Any] | Statement:
         .where(named.c.latest.is_not(None))
         .order_by(literal_column("latest").desc(), literal_column("title"))
     )
-    return ready(dialect, query, shape)
+    return ready(query, shape)
 
 
 @cache
@@ -143,4 +139,4 @@ def _versions_query(dialect: str, shape: Shape) -> Select[Any] | Statement:
         .order_by(each.c.changed.desc(), literal_column("title"), each.c.number.desc())
         .limit(bindparam("most"))
     )
-    return ready(dialect, query, shape)
+    return ready(query, shape)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from modelry.core.model import Version
+from collections.abc import Sequence
+
+from modelry.core.model import Model, Version
 from modelry.core.names import Ref
+from modelry.core.selection import FoundVersion, Selection
 from modelry.stores.sql.view import LIFECYCLE, SELECT_MODEL, SqlView
 from modelry.stores.sql.wire import WireDriver
 
@@ -20,3 +23,13 @@ class PostgresqlView(SqlView):
         self._wired.foresee(SELECT_MODEL, {"project": ref.project, "name": ref.name.lower()})
         self._wired.foresee(LIFECYCLE, {"project": ref.project})
         return super().version(ref)
+
+    def select_models(self, project: str, selection: Selection) -> Sequence[Model]:
+        """See `View.select_models`. Who shows models shows the stages of their versions."""
+        self._wired.foresee(LIFECYCLE, {"project": project})
+        return super().select_models(project, selection)
+
+    def select_versions(self, project: str, selection: Selection) -> Sequence[FoundVersion]:
+        """See `View.select_versions`, and `select_models`."""
+        self._wired.foresee(LIFECYCLE, {"project": project})
+        return super().select_versions(project, selection)

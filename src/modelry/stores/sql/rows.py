@@ -101,13 +101,14 @@ def outline(row: Row) -> Outline:
 
 def model(row: Row) -> Model:
     """Make a model of a row of `MODEL_COLUMNS`."""
-    number, project, name, description, tags, last, author, created, updated, deleted = row
+    number, project, name, description, text, last, author, created, updated, deleted = row
+    tags, _ = _READ(text)
     return Model(
         id=number,
         project=project,
         name=name,
         description=description,
-        tags=json.loads(tags),
+        tags=tags,
         last_number=last,
         author=author,
         created=created,

@@ -63,19 +63,6 @@ _ONE_CHANGE = Statement(
 _CHANGES = Statement(
     select(versions.c.number, versions.c.changed).where(versions.c.model_id == bindparam("model"))
 )
-_IDS: Any = bindparam("ids", expanding=True)
-_heights = (
-    select(versions.c.model_id, versions.c.stage, func.max(versions.c.number).label("number"))
-    .where(versions.c.model_id.in_(_IDS), versions.c.deleted.is_(None))
-    .group_by(versions.c.model_id, versions.c.stage)
-    .subquery()
-)
-_ALIASES = (
-    select(pointers.c.model_id, *rows.POINTER_COLUMNS)
-    .where(pointers.c.model_id.in_(_IDS), pointers.c.kind == "alias")
-    .order_by(pointers.c.model_id, pointers.c.name)
-)
-_CHANGED = select(models.c.id, _MODEL_CHANGED).where(models.c.id.in_(_IDS))
 
 
 class SelectionLook(NewestLook):
@@ -87,30 +74,36 @@ class SelectionLook(NewestLook):
         return [rows.model(row) for row in self._rows(query, **given_for(project, selection))]
 
     def select_versions(self, project: str, selection: Selection) -> Sequence[FoundVersion]:
-        """See `View.select_versions`: first which, then all of them."""
+        """See `View.select_versions`: first which, then all of them, in one question or in two."""
+        dialect, shape = self._driver.connection.dialect.name, shape_of(selection)
+        given = given_for(project, selection)
+        if dialect != "sqlite":
+            return [_found(row) for row in self._rows(_page_query(dialect, shape), **given)]
         which = self._newest(project, selection)
         if which is None:
-            query = _versions_query(self._driver.connection.dialect.name, shape_of(selection))
-            which = [row[0] for row in self._rows(query, **given_for(project, selection))]
-        found: dict[int, FoundVersion] = {}
-        reading = _reading_query(self._driver.connection.dialect.name)
-        for row in self._rows(reading, ids=dumps(which)):
-            found[row[0]] = FoundVersion(rows.outline(row[:-2]), row[-2], row[-1])
+            which = [row[0] for row in self._rows(_versions_query(dialect, shape), **given)]
+        found = {row[0]: _found(row) for row in self._rows(_READING, ids=dumps(which))}
         return [found[each] for each in which]
 
     def fronts(self, some: Sequence[Model]) -> Sequence[Front]:
-        """See `View.fronts`: three queries, however many models."""
-        ids = [model.id for model in some]
+        """See `View.fronts`: three queries, however many models, asked together where they can."""
+        asked = _front_queries(self._driver.connection.dialect.name)
+        given = {"ids": dumps([model.id for model in some])}
+        for each in asked[1:]:
+            self._driver.foresee(each, given)
+        heights, aliases, changes = (self._rows(each, **given) for each in asked)
         latest: dict[int, list[tuple[Outline, int]]] = {}
-        for row in self._rows(_latest_query(self._driver.connection.dialect.name), ids=ids):
+        for row in heights:
             latest.setdefault(row[-2], []).append((rows.outline(row[:-2]), row[-1]))
         named: dict[int, list[Pointer]] = {}
-        for row in self._rows(_ALIASES, ids=ids):
+        for row in aliases:
             named.setdefault(row[0], []).append(rows.pointer(row[1:]))
-        changed = {row[0]: row[1] for row in self._rows(_CHANGED, ids=ids)}
+        changed = dict(map(tuple, changes))
         return [
-            Front(changed[each], tuple(latest.get(each, ())), tuple(named.get(each, ())))
-            for each in ids
+            Front(
+                changed[model.id], tuple(latest.get(model.id, ())), tuple(named.get(model.id, ()))
+            )
+            for model in some
         ]
 
     def changed(self, model: Model, number: int) -> int:
@@ -140,13 +133,26 @@ def _models_query(dialect: str, shape: Shape) -> Select[Any] | Statement:
         .limit(bindparam("limit"))
         .offset(bindparam("skip"))
     )
-    return ready(dialect, query, shape)
+    return ready(query, shape)
 
 
 @cache
 def _versions_query(dialect: str, shape: Shape) -> Select[Any] | Statement:
+    return ready(_which(dialect, shape).order_by(*_sorted(dialect, shape)), shape)
+
+
+@cache
+def _page_query(dialect: str, shape: Shape) -> Select[Any] | Statement:
+    """Read the versions of a page in their order."""
+    by = _sorted(dialect, shape)
+    which = _which(dialect, shape).order_by(*by)
+    return ready(_reading(dialect).where(versions.c.id.in_(which)).order_by(*by), shape)
+
+
+def _which(dialect: str, shape: Shape) -> Select[Any]:
+    """Answer which versions match, as many as a page has."""
     tongue = Tongue(dialect)
-    matches, sorts, barring = shape
+    matches, _, barring = shape
     named = any(is_exact(subject, comparison) for subject, comparison, _ in matches)
     driven = not named and any(subject in {"tag", "run_id"} for subject, _, _ in matches)
     project = apart(models.c.project) if driven else models.c.project
@@ -155,32 +161,58 @@ def _versions_query(dialect: str, shape: Shape) -> Select[Any] | Statement:
     wanted += [version_holds(tongue, at, *match, apiece=named) for at, match in enumerate(matches)]
     if barring:
         wanted.append(versions.c.model_id.not_in(barred()))
-    by = {"name": tongue.title(), "number": versions.c.number,
-          "created": versions.c.created, "changed": versions.c.changed}  # fmt: skip
-    query = (
+    return (
         select(versions.c.id)
         .select_from(versions.join(models, models.c.id == versions.c.model_id))
         .where(*wanted)
-        .order_by(*order(sorts, by))
         .limit(bindparam("limit"))
         .offset(bindparam("skip"))
     )
-    return ready(dialect, query, shape)
 
 
-@cache
-def _reading_query(dialect: str) -> Statement:
+def _sorted(dialect: str, shape: Shape) -> list[ColumnElement[Any]]:
+    return order(shape[1], {
+        "name": Tongue(dialect).title(), "number": versions.c.number,
+        "created": versions.c.created, "changed": versions.c.changed,
+    })  # fmt: skip
+
+
+def _reading(dialect: str) -> Select[Any]:
+    """Begin a query whose rows `_found` reads."""
     tongue = Tongue(dialect)
-    return Statement(
-        select(*rows.OUTLINE_COLUMNS, tongue.source(), tongue.title(), versions.c.changed)
-        .select_from(versions.join(models, models.c.id == versions.c.model_id))
-        .where(versions.c.id.in_(tongue.given("ids")))
-    )
+    columns = (*rows.OUTLINE_COLUMNS, tongue.source(), tongue.title(), versions.c.changed)
+    both = versions.join(models, models.c.id == versions.c.model_id)
+    return select(*columns).select_from(both)
+
+
+_READING = Statement(_reading("sqlite").where(versions.c.id.in_(Tongue("sqlite").given("ids"))))
+
+
+def _found(row: rows.Row) -> FoundVersion:
+    return FoundVersion(rows.outline(row[:-2]), row[-2], row[-1])
 
 
 @cache
-def _latest_query(dialect: str) -> Select[Any]:
-    source = Tongue(dialect).source()
-    same = and_(versions.c.model_id == _heights.c.model_id, versions.c.number == _heights.c.number)
-    columns = (*rows.OUTLINE_COLUMNS, source, versions.c.model_id, versions.c.changed)
-    return select(*columns).select_from(_heights.join(versions, same))
+def _front_queries(dialect: str) -> tuple[Statement, Statement, Statement]:
+    """Ask some models for the highest version of each stage, for aliases, and for last changes."""
+    tongue = Tongue(dialect)
+    ids = tongue.given("ids")
+    heights = (
+        select(versions.c.model_id, versions.c.stage, func.max(versions.c.number).label("number"))
+        .where(versions.c.model_id.in_(ids), versions.c.deleted.is_(None))
+        .group_by(versions.c.model_id, versions.c.stage)
+        .subquery()
+    )
+    same = and_(versions.c.model_id == heights.c.model_id, versions.c.number == heights.c.number)
+    columns = (*rows.OUTLINE_COLUMNS, tongue.source(), versions.c.model_id, versions.c.changed)
+    aliases = (
+        select(pointers.c.model_id, *rows.POINTER_COLUMNS)
+        .where(pointers.c.model_id.in_(ids), pointers.c.kind == "alias")
+        .order_by(pointers.c.model_id, pointers.c.name)
+    )
+    changed = select(models.c.id, _MODEL_CHANGED).where(models.c.id.in_(ids))
+    return (
+        Statement(select(*columns).select_from(heights.join(versions, same)), fitted=True),
+        Statement(aliases, fitted=True),
+        Statement(changed, fitted=True),
+    )

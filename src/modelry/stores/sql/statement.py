@@ -66,11 +66,18 @@ def _in_order(names: Sequence[str]) -> Callable[[Mapping[str, object]], Sequence
 
 
 class Statement:
-    """A clause whose values are all parameters; an insert says which `columns` it fills."""
+    """A clause whose values are all parameters; an insert says which `columns` it fills.
 
-    def __init__(self, clause: Clause, columns: Iterable[str] | None = None) -> None:
+    One that is `fitted` is planned for its values each time, where a database
+    would make one plan for all.
+    """
+
+    def __init__(
+        self, clause: Clause, columns: Iterable[str] | None = None, *, fitted: bool = False
+    ) -> None:
         self.clause = clause
         self.columns = None if columns is None else list(columns)
+        self.fitted = fitted
         self._compiled: dict[str, Compiled] = {}
 
     def compiled(self, dialect: Dialect) -> Compiled:
@@ -114,6 +121,10 @@ class Driver:
         compiled = statement.compiled(self._dialect)
         cursor: Cursor = self.bare.execute(compiled.text, compiled.values(given))
         return cursor
+
+    def foresee(self, statement: Statement, given: Mapping[str, object]) -> None:
+        """Hear what will be asked next: nothing here, where asking it then costs no more."""
+        del statement, given
 
     @property
     def connection(self) -> Connection:

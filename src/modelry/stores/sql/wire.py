@@ -30,10 +30,11 @@ _KEY = "modelry.wire"
 
 
 class Asked(NamedTuple):
-    """A statement whose parameters are `$1`, `$2` ..., and their values."""
+    """A statement whose parameters are `$1`, `$2` ..., and their values; see `Statement.fitted`."""
 
     text: str
     values: Sequence[object] = ()
+    fitted: bool = False
 
 
 class Answer:
@@ -76,7 +77,7 @@ class Wire:
         connection that breaks, or that is left in the middle, is closed.
         """
         pgconn, found = self._connection.pgconn, list[PGresult]()
-        sent = [(each.text, self._dumped(each.values)) for each in statements]
+        sent = [(each, self._dumped(each.values)) for each in statements]
         try:
             pgconn.enter_pipeline_mode()
             steps = self._send(pgconn, sent)
@@ -100,12 +101,16 @@ class Wire:
         return self._adapter.dump_sequence(values, [PyFormat.TEXT] * len(values)) if values else ()
 
     def _send(
-        self, pgconn: PGconn, sent: Sequence[tuple[str, Sequence[Any]]]
+        self, pgconn: PGconn, sent: Sequence[tuple[Asked, Sequence[Any]]]
     ) -> list[tuple[str, bytes] | None]:
         """Hand all to libpq; answer for each message what it gives a name to, None for a query."""
         steps: list[tuple[str, bytes] | None] = []
         new: dict[str, bytes] = {}
-        for text, values in sent:
+        for (text, _, fitted), values in sent:
+            if fitted:
+                pgconn.send_query_params(text.encode(), values)
+                steps.append(None)
+                continue
             name = self._names.get(text) or new.get(text)
             if name is None:
                 self._made += 1
@@ -256,4 +261,4 @@ class WireDriver(Driver):
 def asked(statement: Statement, given: Mapping[str, object]) -> Asked:
     """Answer a statement and its values as they are sent."""
     compiled = statement.compiled(_WORDS)
-    return Asked(compiled.text, compiled.values(given))
+    return Asked(compiled.text, compiled.values(given), statement.fitted)
