@@ -8,15 +8,21 @@ the pool as lent, unless somebody is waiting for the pool.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from sqlalchemy import Connection, Engine
 
 
 class Lender:
-    """Lends connections of an engine; safe among threads, each has one at a time."""
+    """Lends connections of an engine; safe among threads, each has one at a time.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    `settle` is called with each before SQLAlchemy takes it back.
+    """
+
+    def __init__(
+        self, engine: Engine, settle: Callable[[Connection], None] = lambda _: None
+    ) -> None:
+        self._engine, self._settle = engine, settle
         self._lock = threading.Lock()
         self._waiting: list[Connection] = []
         self._asking = 0
@@ -46,12 +52,17 @@ class Lender:
             if keep:
                 self._waiting.append(connection)
         if not keep:
-            connection.close()
+            self._end(connection)
 
     def close(self) -> None:
         """Give those that wait back to the pool."""
         for connection in self.leave():
-            connection.close()
+            self._end(connection)
+
+    def _end(self, connection: Connection) -> None:
+        if not (connection.closed or connection.invalidated):
+            self._settle(connection)
+        connection.close()
 
     def leave(self) -> list[Connection]:
         """Answer those that wait: nobody is lent them any more."""

@@ -45,7 +45,7 @@ from modelry.stores.sql.races import Race, lock_key, take_locks
 from modelry.stores.sql.revision import make_tables, refuse_other, stamped, stamps
 from modelry.stores.sql.tables import metadata
 from modelry.stores.sql.view import version_parameters, version_statement
-from modelry.stores.sql.wire import Asked, WireDriver, asked, wire_of
+from modelry.stores.sql.wire import Asked, WireDriver, asked, settle, wire_of
 
 T = TypeVar("T")
 
@@ -58,6 +58,7 @@ TURN = 0.05
 
 READ = (Asked("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),)
 CHANGE = Asked("BEGIN ISOLATION LEVEL SERIALIZABLE")
+ROLLBACK = Asked("ROLLBACK")
 LIMITS = "SELECT set_config('enable_seqscan', 'off', true), set_config('lock_timeout', $1, true)"
 """Whoever reads a whole table conflicts with all who write to it; an index says what was read."""
 
@@ -104,7 +105,7 @@ class PostgresqlDatabase:
             pool_size=address.pool_size, max_overflow=0, pool_timeout=PATIENCE, pool_use_lifo=True
         )
         self._apart = self._make_engine(poolclass=NullPool)
-        self._lender = Lender(self._engine)
+        self._lender = Lender(self._engine, settle)
         self._hot = HotConnections(address.conninfo)
         self._watch()
 
@@ -145,8 +146,11 @@ class PostgresqlDatabase:
             self._commit(loan, lambda: driver.finish(Asked("COMMIT")))
 
     @contextmanager
-    def _lent(self, *, apart: bool = False) -> Iterator[_Loan]:
-        """Lend a connection; whatever was begun on it is undone at the end."""
+    def _lent(self, *, apart: bool = False, looking: bool = False) -> Iterator[_Loan]:
+        """Lend a connection; whatever was begun on it is undone at the end.
+
+        For who is only `looking` nobody waits for that.
+        """
         if os.getpid() != self._process:
             self._after_fork()
         lender = Lender(self._apart) if apart else self._lender
@@ -154,19 +158,19 @@ class PostgresqlDatabase:
         try:
             yield loan
         finally:
-            loan.end()
+            loan.end(waiting=apart or not looking)
             if apart:
                 lender.close()
 
     def _commit(self, loan: _Loan, commit: Callable[[], object]) -> None:
         """End a transaction by `commit`. Raises `Unavailable` where nobody knows how it ended."""
-        if loan.status == TransactionStatus.INERROR:
+        if loan.wire.status == TransactionStatus.INERROR:
             msg = f"{self._address.where} refused a part of the change; nothing was changed"
             raise Unavailable(msg, reason="aborted")
         try:
             commit()
         except psycopg.Error as error:
-            if loan.bare.closed:
+            if loan.wire.closed:
                 raise unknown_outcome(self._address.where) from error
             raise
 
@@ -177,7 +181,7 @@ class PostgresqlDatabase:
         self._apart.dispose(close=False)
         self._end.detach()
         self._process = os.getpid()
-        self._lender = Lender(self._engine)
+        self._lender = Lender(self._engine, settle)
         self._watch()
 
     def close(self) -> None:
@@ -230,7 +234,7 @@ class PostgresqlStore(PostgresqlDatabase):
 
     @contextmanager
     def _looking(self, *, apart: bool = False) -> Iterator[View]:
-        with self._lent(apart=apart) as loan:
+        with self._lent(apart=apart, looking=True) as loan:
             yield PostgresqlView(WireDriver(loan.connection, READ, loan.renew))
 
     def resolve(self, ref: Ref) -> Version | None:
@@ -296,7 +300,7 @@ class PostgresqlStore(PostgresqlDatabase):
             return False, None  # type: ignore[return-value]  # nothing was answered
         if self._growth.wrote(driver.written):
             with suppress(psycopg.Error):  # what was asked for is done; PostgreSQL looks later
-                wire_of(loan.connection).exchange(_LOOK_AT_TABLES)
+                loan.wire.exchange(_LOOK_AT_TABLES)
         return True, answer
 
     @contextmanager
@@ -324,7 +328,10 @@ class _Loan:
 
     def __init__(self, lender: Lender) -> None:
         self._lender = lender
-        self.connection = lender.take()
+        self._use(lender.take())
+
+    def _use(self, connection: Connection) -> None:
+        self.connection, self.wire = connection, wire_of(connection)
 
     def renew(self) -> Connection:
         """Answer another connection in place of one that was found broken.
@@ -334,25 +341,17 @@ class _Loan:
         with suppress(DBAPIError):
             self.connection.exec_driver_sql("SELECT 1")
         self.connection.close()
-        self.connection = self._lender.new()
+        self._use(self._lender.new())
         return self.connection
 
-    @property
-    def bare(self) -> psycopg.Connection[Any]:
-        """The connection of the driver."""
-        driver = self.connection.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)  # noqa: S101 - for the type checker
-        return driver
-
-    @property
-    def status(self) -> TransactionStatus:
-        """Whether a transaction has begun, and how it stands."""
-        return self.bare.info.transaction_status
-
-    def roll_back(self) -> None:
+    def roll_back(self, *, waiting: bool = True) -> None:
         """End what was begun. Raises `psycopg.Error` for a connection that cannot."""
-        if self.status != TransactionStatus.IDLE:
-            wire_of(self.connection).exchange([Asked("ROLLBACK")])
+        if self.wire.status == TransactionStatus.IDLE:
+            return
+        if waiting:
+            self.wire.exchange([ROLLBACK])
+        else:
+            self.wire.leave(ROLLBACK)
 
     def let_go(self) -> None:
         """Give the locks of a session back; the end of a connection gives them back too."""
@@ -364,18 +363,18 @@ class _Loan:
         except DBAPIError:
             self.connection.invalidate()
 
-    def _ended(self) -> None:
+    def _ended(self, *, waiting: bool = True) -> None:
         """End what is left of a transaction; a connection that cannot is thrown away."""
         if self.connection.closed or self.connection.invalidated:
             return
         try:
-            self.roll_back()
+            self.roll_back(waiting=waiting)
         except psycopg.Error:
             self.connection.invalidate()
 
-    def end(self) -> None:
-        """Give the connection back, with nothing left on it."""
-        self._ended()
+    def end(self, *, waiting: bool = True) -> None:
+        """Give the connection back, with nothing left on it but an answer where nobody waits."""
+        self._ended(waiting=waiting)
         self._lender.give(self.connection)
 
 

@@ -9,12 +9,13 @@ the way to the server and back together.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
-from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.waiting import Ready, Wait
 from sqlalchemy import Connection
@@ -63,12 +64,38 @@ class Wire:
         self._connection = connection
         self._names: dict[str, bytes] = {}
         self._made = 0
+        self._left = False
         self._adapter = Transformer(connection)
 
     @property
     def closed(self) -> bool:
         """Say whether the connection has ended."""
         return self._connection.closed
+
+    @property
+    def left(self) -> bool:
+        """Say whether something was sent of which nobody has taken the answer."""
+        return self._left
+
+    @property
+    def status(self) -> int:
+        """Say whether a transaction has begun, and how it stands; what was left is its end."""
+        return TransactionStatus.IDLE if self._left else self._connection.pgconn.transaction_status
+
+    def leave(self, last: Asked) -> None:
+        """Send a statement without values, and take its answer when something else is sent.
+
+        What breaks on the way is found then. Only this wire may use the connection before.
+        """
+        pgconn = self._connection.pgconn
+        try:
+            pgconn.enter_pipeline_mode()
+            self._send(pgconn, [(last._replace(fitted=True), ())])  # nobody hears that it has a name
+            pgconn.flush()  # a few bytes; what a full socket keeps back goes with the next
+        except BaseException:
+            self._connection.close()
+            raise
+        self._left = True
 
     def exchange(self, statements: Sequence[Asked]) -> list[Answer]:
         """Send statements together and answer what each was answered.
@@ -78,9 +105,13 @@ class Wire:
         """
         pgconn, found = self._connection.pgconn, list[PGresult]()
         sent = [(each, self._dumped(each.values)) for each in statements]
+        left, self._left = self._left, False
         try:
-            pgconn.enter_pipeline_mode()
+            if not left:
+                pgconn.enter_pipeline_mode()
             steps = self._send(pgconn, sent)
+            if left:
+                self._connection.wait(_answers(pgconn, []))
             self._connection.wait(_answers(pgconn, found))
             pgconn.exit_pipeline_mode()
         except BaseException as error:
@@ -164,6 +195,14 @@ def wire_of(connection: Connection) -> Wire:
     if wire is None:
         wire = connection.info[_KEY] = Wire(bare)
     return wire
+
+
+def settle(connection: Connection) -> None:
+    """Take the answer that was left on a connection, before anything else uses it."""
+    wire: Wire | None = connection.info.get(_KEY)
+    if wire is not None and wire.left:
+        with suppress(psycopg.Error):  # a broken connection is closed, which its user finds
+            wire.exchange(())
 
 
 class WireDriver(Driver):

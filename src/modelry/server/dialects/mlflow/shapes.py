@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from modelry.core.lifecycle import Lifecycle, Stage
@@ -26,10 +26,15 @@ def model_shape(entry: Entry) -> Shape:
     }
     if model.description:
         shape["description"] = model.description
-    latest = [version_shape(entry.lifecycle, title, each, changed, listed=True)
-              for each, changed in entry.latest]  # fmt: skip
-    aliases = [{"alias": each.name, "version": str(each.number)} for each in entry.front.aliases]
-    _add(shape, latest_versions=latest, tags=tags_shape(model.tags), aliases=aliases)
+    if latest := entry.latest:
+        shape["latest_versions"] = [
+            version_shape(entry.lifecycle, title, each, changed, listed=True)
+            for each, changed in latest
+        ]
+    if tags := tags_shape(model.tags):
+        shape["tags"] = tags
+    if aliases := entry.front.aliases:
+        shape["aliases"] = [{"alias": each.name, "version": str(each.number)} for each in aliases]
     return shape
 
 
@@ -51,24 +56,24 @@ def version_shape(
     lifecycle: Lifecycle, title: str, version: Outline, changed: int, *, listed: bool = False
 ) -> Shape:
     """Answer a version; one that is `listed` in its model says no aliases, which stand there."""
-    tags = version.tags
+    _, number, stage, aliases, tags, description, source, run_id, author, created = version
     shape: Shape = {
         "name": title,
-        "version": str(version.number),
-        "creation_timestamp": _millis(version.created),
+        "version": str(number),
+        "creation_timestamp": _millis(created),
         "last_updated_timestamp": _millis(changed),
-        "user_id": version.author,
-        "current_stage": stages.shown(lifecycle, version.stage),
-        "description": version.description,
-        "source": version.source,
-        "run_id": version.run_id or "",
+        "user_id": author,
+        "current_stage": stages.shown(lifecycle, stage),
+        "description": description,
+        "source": source,
+        "run_id": run_id or "",
         "status": "READY",
         "run_link": tags.get(RUN_LINK, ""),
     }
     if shown := tags_shape(tags):
         shape["tags"] = shown
-    if version.aliases and not listed:
-        shape["aliases"] = list(version.aliases)
+    if aliases and not listed:
+        shape["aliases"] = list(aliases)
     if model_id := tags.get(MODEL_ID):
         shape["model_id"] = model_id
     return shape
@@ -77,10 +82,6 @@ def version_shape(
 def tags_shape(tags: Mapping[str, str]) -> list[Shape]:
     """Answer tags as a list, without those that are fields here."""
     return [{"key": key, "value": value} for key, value in tags.items() if not key.startswith(OWN)]
-
-
-def _add(shape: Shape, **lists: Sequence[object]) -> None:
-    shape.update({name: each for name, each in lists.items() if each})
 
 
 def _millis(micros: int) -> int:
