@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -76,6 +77,26 @@ class Loop:
             transport = httpx.ASGITransport(self.app)
             async with httpx.AsyncClient(transport=transport) as client:
                 return list(await asyncio.gather(*map(client.send, requests)))
+
+        return self._runner.run(send())
+
+    def overtaken(
+        self,
+        first: httpx.Request,
+        second: httpx.Request,
+        after: Future[None],
+        then: Callable[[], None],
+    ) -> list[Answer]:
+        """Send one request, another `after` something was done, and do `then` when that is answered."""
+
+        async def send() -> list[Answer]:
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(transport=transport) as client:
+                slow = asyncio.ensure_future(client.send(first))
+                await asyncio.wrap_future(after)
+                fast = await client.send(second)
+                then()
+                return [await slow, fast]
 
         return self._runner.run(send())
 

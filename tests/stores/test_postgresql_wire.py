@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -300,3 +301,64 @@ def test_a_refusal_of_the_core_sends_nothing_at_all(store: PostgresqlStore) -> N
         store.change(work)
     with store.read() as view:
         assert not view.all_kept("k")
+
+
+def idle(bare: psycopg.Connection[tuple[object, ...]]) -> list[object]:
+    """Answer how the store's connections stand that are not of a thread's own questions."""
+    rows = bare.execute(
+        "SELECT state FROM pg_stat_activity WHERE datname = current_database() "
+        "AND application_name = 'modelry' AND query <> ''"
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def test_nobody_waits_for_the_end_of_a_look_and_it_ends_all_the_same(
+    store: PostgresqlStore, bare: psycopg.Connection[tuple[object, ...]]
+) -> None:
+    with store.read() as view:
+        assert view.kept("k", "row") is None
+        wire = view._wired._wire  # type: ignore[attr-defined]  # the view of PostgreSQL
+    assert wire.left
+    until = time.monotonic() + 10
+    while set(idle(bare)) != {"idle"}:  # and not "idle in transaction"
+        assert time.monotonic() < until
+    store.change(lambda unit: unit.keep("k", "row", {"n": 1}))
+    assert not wire.left
+    with store.read() as view:
+        assert view._wired._wire is wire  # type: ignore[attr-defined]
+        assert view.kept("k", "row") == {"n": 1}
+
+
+def test_a_look_after_one_whose_end_was_lost_is_made_on_another_connection(
+    store: PostgresqlStore, bare: psycopg.Connection[tuple[object, ...]]
+) -> None:
+    store.change(lambda unit: unit.keep("k", "row", {"n": 1}))
+    for _ in range(2):
+        with store.read() as view:
+            assert view.kept("k", "row") == {"n": 1}
+            process = view._connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()  # type: ignore[attr-defined]
+        bare.execute("SELECT pg_terminate_backend(%s, 5000)", [process])
+
+
+def test_a_store_is_closed_quietly_after_a_look(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = open_postgresql(database)
+    with made.read() as view:
+        view.kept("k", "row")
+        wire = view._wired._wire  # type: ignore[attr-defined]
+    assert wire.left
+    made.close()
+    assert not wire.left
+    assert not caplog.records
+
+
+def test_what_is_planned_for_its_values_has_no_name(
+    bare: psycopg.Connection[tuple[object, ...]],
+) -> None:
+    wire = Wire(bare)
+    for number in (1, 2):
+        (answer,) = wire.exchange([Asked("SELECT $1::int + 1", [number], fitted=True)])
+        assert answer.fetchone() == (number + 1,)
+    found = bare.execute("SELECT count(*) FROM pg_prepared_statements WHERE name ~ '^modelry'")
+    assert found.fetchone() == (0,)

@@ -9,7 +9,6 @@ the way to the server and back together.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import psycopg
@@ -90,7 +89,9 @@ class Wire:
         pgconn = self._connection.pgconn
         try:
             pgconn.enter_pipeline_mode()
-            self._send(pgconn, [(last._replace(fitted=True), ())])  # nobody hears that it has a name
+            self._send(
+                pgconn, [(last._replace(fitted=True), ())]
+            )  # nobody hears that it has a name
             pgconn.flush()  # a few bytes; what a full socket keeps back goes with the next
         except BaseException:
             self._connection.close()
@@ -200,9 +201,12 @@ def wire_of(connection: Connection) -> Wire:
 def settle(connection: Connection) -> None:
     """Take the answer that was left on a connection, before anything else uses it."""
     wire: Wire | None = connection.info.get(_KEY)
-    if wire is not None and wire.left:
-        with suppress(psycopg.Error):  # a broken connection is closed, which its user finds
-            wire.exchange(())
+    if wire is None or not wire.left:
+        return
+    try:
+        wire.exchange(())
+    except psycopg.Error:
+        connection.invalidate()  # it broke while nobody used it
 
 
 class WireDriver(Driver):
