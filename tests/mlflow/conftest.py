@@ -110,6 +110,33 @@ def registry_only(
         yield MlflowClient()
 
 
+@pytest.fixture(params=["embedded", "server", "host"])
+def plugged(
+    request: pytest.FixtureRequest,
+    ours: Site,
+    local_tracking: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[MlflowClient]:
+    """Let `modelry://` be MLflow's registry."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MODELRY_HOME", str(tmp_path / "home"))
+    uri = "modelry://default"
+    if request.param != "embedded":
+        monkeypatch.setenv("MODELRY_TOKEN", ours.token)
+        monkeypatch.setenv("MODELRY_URI", ours.url)
+    if request.param == "host":
+        uri = ours.url.replace("http://", "modelry://") + "/default"
+        monkeypatch.delenv("MODELRY_URI")
+    with pointed(ours, local_tracking, registry=uri):
+        name = fresh("local")
+        mlflow.create_experiment(name, artifact_location=(tmp_path / "artifacts").as_uri())
+        mlflow.set_experiment(name)
+        yield MlflowClient()
+        if request.param == "host":
+            monkeypatch.setenv("MODELRY_URI", ours.url)
+
+
 @pytest.fixture(scope="session")
 def s3() -> Iterator[str]:
     """Answer the endpoint of an S3 server, with its credentials in the environment."""

@@ -16,6 +16,7 @@ from modelry.remotes.client import Client, PlainHttp, open_client
 from modelry.remotes.client.address import address_of
 from modelry.remotes.client.credentials import keep_token
 from modelry.remotes.client.problems import KINDS
+from modelry.remotes.client.wire import Ask
 
 GONE = "gone"
 URL = "http://127.0.0.1:8000"
@@ -216,3 +217,22 @@ def test_an_export_that_breaks_off_is_not_taken_for_whole(talk: Talk, tmp_path: 
             pytest.raises(Unavailable, match="broke off and is not whole"),
         ):
             talk(answer).export(stream)
+
+
+def test_another_protocol_s_refusals_are_answered_and_nothing_else(talk: Talk) -> None:
+    ask = Ask("GET", "/api/2.0/mlflow/registered-models/search", {"filter": None})
+    said = {"error_code": "INVALID_PARAMETER_VALUE", "message": "no such key"}
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(503 if len(asked) == 1 else 400, json=said)
+
+    assert talk(answer).spoken(ask) == said
+    assert [each.headers["authorization"] for each in asked] == [f"Bearer {SECRET}"] * 2
+    with pytest.raises(Invalid, match="another host"):
+        talk(lambda _: problem(400, "invalid", "another host")).spoken(ask)
+    for strange in (b"[]", b"<html>"):
+        page = httpx.Response(200, headers={"content-type": "application/json"}, content=strange)
+        with pytest.raises(Unavailable, match="is no modelry server"):
+            talk(lambda _, page=page: page).spoken(ask)

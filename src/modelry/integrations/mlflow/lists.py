@@ -1,14 +1,16 @@
 """Models and versions as lists, filtered and sorted by MLflow's own rules.
 
 MLflow's filters are richer than what a registry is asked over its verbs, so a
-search reads the versions of the project, or of the one model that it names.
-Through a server's own MLflow door the database does this.
+search of an embedded registry reads the versions of the project, or of the one
+model that it names. Where the registry is a server, its database does this
+(`door.py`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
@@ -33,6 +35,31 @@ _ONE_MODEL = re.compile(r"""(?:^|\band\s)\s*name\s*=\s*(['"])([A-Za-z0-9._-]+)\1
 _USUAL = ("last_updated_timestamp DESC", "name ASC", "version_number DESC")
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is searched for, as MLflow says it."""
+
+    filter: str | None = None
+    most: int | None = None
+    order: Sequence[str] | None = None
+    token: str | None = None
+
+    @property
+    def models(self) -> int:
+        """How many models a page may have. Raises `MlflowException`."""
+        return _count(self.most, SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD)
+
+    @property
+    def versions(self) -> int:
+        """How many versions a page may have. Raises `MlflowException`."""
+        return _count(self.most, SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD)
+
+    @property
+    def by_source(self) -> bool:
+        """Whether it may ask for a source, which is an address of the plug-in's alone."""
+        return "source_path" in (self.filter or "")
+
+
 def model_of(registry: RegistryRepository, place: Place, summary: ModelSummary) -> RegisteredModel:
     """Answer a model with the latest version of each stage."""
     name = f"{place.project}/{summary.model.name}"
@@ -53,42 +80,46 @@ def latest_of(registry: RegistryRepository, place: Place, name: str) -> dict[str
     return {stage: version_entity(place, version) for stage, version in found.items()}
 
 
-def search_models(  # noqa: PLR0913 - a search has this many parts
-    registry: RegistryRepository,
-    place: Place,
-    filter_string: str | None,
-    max_results: int | None,
-    order_by: Sequence[str] | None,
-    page_token: str | None,
+def search_models(
+    registry: RegistryRepository, place: Place, search: Search
 ) -> PagedList[RegisteredModel]:
     """Find models; the versions of those that are answered are looked up last."""
-    count = _count(max_results, SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD)
+    count = search.models
     summaries = {
         each.model.name: each
         for each in _all(lambda cursor: registry.models(place.project, cursor=cursor))
     }
     bare = [model_entity(each, ()) for each in summaries.values()]
-    found = SearchModelUtils.filter(bare, add_prompt_filter_string(filter_string))
-    ordered = SearchModelUtils.sort(found, list(order_by or ()))
-    page = _page(ordered, count, page_token)
+    found = SearchModelUtils.filter(bare, add_prompt_filter_string(search.filter))
+    ordered = SearchModelUtils.sort(found, list(search.order or ()))
+    page = _page(ordered, count, search.token)
     shown = [model_of(registry, place, summaries[each.name]) for each in page]
     return PagedList(shown, page.token)
 
 
-def search_versions(  # noqa: PLR0913 - a search has this many parts
-    registry: RegistryRepository,
-    place: Place,
-    filter_string: str | None,
-    max_results: int | None,
-    order_by: Sequence[str] | None,
-    page_token: str | None,
+def search_versions(
+    registry: RegistryRepository, place: Place, search: Search
 ) -> PagedList[ModelVersion]:
     """Find versions of the project, or of the one model that the filter names."""
-    count = _count(max_results, SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD)
-    versions = [version_entity(place, each) for each in _versions(registry, place, filter_string)]
-    found = SearchModelVersionUtils.filter(versions, add_prompt_filter_string(filter_string))
-    ordered = SearchModelVersionUtils.sort(found, list(order_by or _USUAL))
-    return _page(ordered, count, page_token)
+    count = search.versions
+    versions = [
+        _Numbered(version_entity(place, each)) for each in _versions(registry, place, search.filter)
+    ]
+    found = SearchModelVersionUtils.filter(versions, add_prompt_filter_string(search.filter))
+    ordered = SearchModelVersionUtils.sort(found, list(search.order or _USUAL))
+    page = _page(ordered, count, search.token)
+    return PagedList([each.shown for each in page], page.token)
+
+
+class _Numbered:
+    """A version as MLflow's filters and orders want it: its number is none that is text."""
+
+    def __init__(self, shown: ModelVersion) -> None:
+        self.shown = shown
+        self.version = int(shown.version)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.shown, name)
 
 
 def _versions(

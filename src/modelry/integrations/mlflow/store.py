@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING
 
 from mlflow.entities.model_registry import (
     ModelVersion,
@@ -30,7 +30,13 @@ from modelry.integrations.mlflow.entities import (
     stage_shown,
     version_entity,
 )
-from modelry.integrations.mlflow.lists import latest_of, model_of, search_models, search_versions
+from modelry.integrations.mlflow.lists import (
+    Search,
+    latest_of,
+    model_of,
+    search_models,
+    search_versions,
+)
 from modelry.integrations.mlflow.refusals import refusal, told
 from modelry.integrations.mlflow.sources import (
     Facts,
@@ -39,6 +45,9 @@ from modelry.integrations.mlflow.sources import (
     prompt_file,
     ref_of,
 )
+
+if TYPE_CHECKING:  # MLflow imports this file whenever it is imported itself
+    from modelry.integrations.mlflow.door import Door
 
 _ACTIVE = frozenset({"staging", "production"})
 
@@ -55,6 +64,12 @@ class ModelryStore(AbstractStore):
     @property
     def _registry(self) -> RegistryRepository:
         return self._place.open()
+
+    @property
+    def _door(self) -> Door | None:
+        from modelry.integrations.mlflow.door import door_of
+
+        return door_of(self._place, self._registry)
 
     def _model(self, name: str) -> str:
         return f"{self._place.project}/{name}"
@@ -115,11 +130,18 @@ class ModelryStore(AbstractStore):
             self._registry.describe(self._model(name), description or "")
         return self.get_registered_model(name)
 
-    def rename_registered_model(self, name: str, new_name: str) -> NoReturn:
-        """Refuse: the name is part of what is recorded."""
+    def rename_registered_model(self, name: str, new_name: str) -> RegisteredModel:
+        """Give a model another name; only a server does, as the verbs here have no such one."""
         with told():
-            msg = f"{name} keeps its name: copy its versions to {new_name} instead (copy_model_version)"
-            raise Unsupported(msg, model=name)
+            door = self._door
+            if door is None:
+                msg = (
+                    f"{name} keeps its name, as only a server renames: "
+                    f"copy its versions to {new_name} instead (copy_model_version)"
+                )
+                raise Unsupported(msg, model=name)
+            door.rename(name, new_name)
+        return self.get_registered_model(new_name)
 
     def delete_registered_model(self, name: str) -> None:
         """Delete a model with all its versions."""
@@ -133,11 +155,12 @@ class ModelryStore(AbstractStore):
         order_by: Sequence[str] | None = None,
         page_token: str | None = None,
     ) -> PagedList[RegisteredModel]:
-        """Find models by MLflow's filters."""
+        """Find models by MLflow's filters: in the database of a server, else in this process."""
+        search = Search(filter_string, max_results, order_by, page_token)
         with told():
-            return search_models(
-                self._registry, self._place, filter_string, max_results, order_by, page_token
-            )
+            if door := self._door:
+                return door.models(search)
+            return search_models(self._registry, self._place, search)
 
     def set_registered_model_tag(self, name: str, tag: RegisteredModelTag) -> None:
         """Set a tag of a model."""
@@ -230,11 +253,16 @@ class ModelryStore(AbstractStore):
         order_by: Sequence[str] | None = None,
         page_token: str | None = None,
     ) -> PagedList[ModelVersion]:
-        """Find versions by MLflow's filters."""
+        """Find versions by MLflow's filters: in the database of a server, else in this process.
+
+        The server knows other sources than those that are shown here, so a
+        filter by source is applied in this process always.
+        """
+        search = Search(filter_string, max_results, order_by, page_token)
         with told():
-            return search_versions(
-                self._registry, self._place, filter_string, max_results, order_by, page_token
-            )
+            if (door := self._door) and not search.by_source:
+                return door.versions(search)
+            return search_versions(self._registry, self._place, search)
 
     def set_model_version_tag(self, name: str, version: str | int, tag: ModelVersionTag) -> None:
         """Set a tag of a version."""

@@ -41,7 +41,8 @@ from modelry.remotes.client.fetching import Fetched
 from modelry.remotes.client.registering import Registrar
 from modelry.remotes.client.sending import Sender
 from modelry.remotes.client.sessions import Sessions
-from modelry.remotes.client.wire import LONG, Wire
+from modelry.remotes.client.speaking import spoken
+from modelry.remotes.client.wire import LONG, Ask, Wire
 
 PathInput = str | os.PathLike[str]
 
@@ -87,6 +88,10 @@ class Client:
         """Answer who the server takes this client for: account, roles by project, token."""
         found: Mapping[str, Any] = self._wire.get("/registry/me")
         return found
+
+    def spoken(self, ask: Ask) -> Mapping[str, Any]:
+        """Answer what the server says in the protocol of another registry; see `speaking`."""
+        return spoken(self._wire, ask)
 
     def close(self) -> None:
         """Give back connections and files."""

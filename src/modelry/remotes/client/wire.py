@@ -116,6 +116,10 @@ class Wire:
 
     def ask(self, ask: Ask) -> httpx.Response:
         """Send a request until it is answered. Raises the refusal that the server answers."""
+        return self.checked(self.answer(ask))
+
+    def answer(self, ask: Ask) -> httpx.Response:
+        """Send a request until it is answered; answer also a refusal. Raises `Unavailable`."""
         left = self.begin_waiting()
         while True:
             try:
@@ -127,7 +131,7 @@ class Wire:
             self._met = True
             if response.status_code in PASSING and left.wait(wish_of(response)):
                 continue
-            return self.checked(response)
+            return response
 
     def begin_waiting(self) -> Patience:
         """Answer the patience for one request."""
