@@ -34,7 +34,7 @@ from modelry.testing.postgresql import fresh_database, some_postgresql
 PORT = 8470
 API = "/api/2.0/mlflow"
 NAME = "credit-risk"
-TURNS = 3
+TURNS = 5
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from transfers import write_out
 T = TypeVar("T")
 MIB = 1024 * 1024
 PLUG_IN = "plug-in"
-ROUNDS = 15
+ROUNDS = 40
 BARE_PORT = 8479
 
 

@@ -26,6 +26,8 @@ class Entry:
     @property
     def latest(self) -> Sequence[tuple[Outline, int]]:
         """The highest version of each stage, in the order of the stages, and when it changed."""
+        if len(self.front.latest) < 2:  # noqa: PLR2004 - one has no order
+            return self.front.latest
         order = {stage.name: at for at, stage in enumerate(self.lifecycle.stages)}
         return sorted(self.front.latest, key=lambda each: order.get(each[0].stage, len(order)))
 

@@ -17,6 +17,9 @@ from modelry.stores.sql.tables import events, heads, models, moves, pointers, ve
 _READ = json.JSONDecoder().raw_decode
 """Reads what a store wrote itself, which begins and ends without white space."""
 
+_NEW = tuple.__new__
+"""Makes a tuple with names in half the time; a page is made of hundreds."""
+
 # Rows come as plain tuples, from SQLAlchemy and from a bare cursor alike.
 Row = Any
 
@@ -93,10 +96,11 @@ def version(row: Row) -> Version:
 
 def outline(row: Row) -> Outline:
     """Make an outline of a row of `OUTLINE_COLUMNS` and the source."""
-    key, number, stage, aliases, tags, description, run_id, author, created, source = row
+    key, number, stage, aliases, text, description, run_id, author, created, source = row
     names = tuple(sorted(aliases.split(","))) if aliases else ()
-    words, _ = _READ(tags)
-    return Outline(key, number, stage, names, words, description, source, run_id, author, created)
+    tags, _ = _READ(text)
+    told = (key, number, stage, names, tags, description, source, run_id, author, created)
+    return _NEW(Outline, told)
 
 
 def model(row: Row) -> Model:

@@ -13,6 +13,8 @@ from modelry.server.dialects.mlflow import stages
 from modelry.server.dialects.mlflow.names import MODEL_ID, OWN, RUN_LINK
 
 Shape = dict[str, Any]
+_MICROS = 1000
+"""Microseconds of a millisecond, in which MLflow counts time."""
 
 
 def model_shape(entry: Entry) -> Shape:
@@ -20,8 +22,8 @@ def model_shape(entry: Entry) -> Shape:
     model, title = entry.model, title_of(entry.model)
     shape: Shape = {
         "name": title,
-        "creation_timestamp": _millis(model.created),
-        "last_updated_timestamp": _millis(entry.front.changed),
+        "creation_timestamp": model.created // _MICROS,
+        "last_updated_timestamp": entry.front.changed // _MICROS,
         "user_id": model.author,
     }
     if model.description:
@@ -60,10 +62,10 @@ def version_shape(
     shape: Shape = {
         "name": title,
         "version": str(number),
-        "creation_timestamp": _millis(created),
-        "last_updated_timestamp": _millis(changed),
+        "creation_timestamp": created // _MICROS,
+        "last_updated_timestamp": changed // _MICROS,
         "user_id": author,
-        "current_stage": stages.shown(lifecycle, stage),
+        "current_stage": stages.NAMES.get(stage) or stages.shown(lifecycle, stage),
         "description": description,
         "source": source,
         "run_id": run_id or "",
@@ -81,8 +83,6 @@ def version_shape(
 
 def tags_shape(tags: Mapping[str, str]) -> list[Shape]:
     """Answer tags as a list, without those that are fields here."""
+    if not tags:
+        return []
     return [{"key": key, "value": value} for key, value in tags.items() if not key.startswith(OWN)]
-
-
-def _millis(micros: int) -> int:
-    return micros // 1000
