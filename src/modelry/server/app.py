@@ -44,8 +44,10 @@ from modelry.server.dialects.native import (
     versions,
 )
 from modelry.server.dialects.native.hot import native_hot
+from modelry.server.direct import Direct
 from modelry.server.edge import SECURITY, Edge
 from modelry.server.figures import figures_route
+from modelry.server.forwarded import Forwarded
 from modelry.server.health import health_routes
 from modelry.server.hot import HotDoors
 from modelry.server.problems import problem
@@ -89,7 +91,8 @@ def make_app(world: World, settings: ServerSettings) -> ASGIApp:
     dialects = installed_dialects(desk)
     edge = Edge(Doors(native, dialects), settings)
     doors = HotDoors(edge, desk, native_hot(desk), dialects)
-    return Telemetry(doors, telemetry(settings), cut_off=_cut_off)
+    layer = Telemetry(doors, telemetry(settings), cut_off=_cut_off)
+    return Forwarded(layer, settings.trusted_proxies, Direct(doors, layer))
 
 
 async def _cut_off(scope: Scope, receive: Receive, send: Send) -> None:

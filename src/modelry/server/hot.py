@@ -41,6 +41,7 @@ class _Remembered:
     body: bytes
     etag: bytes
     headers: list[tuple[bytes, bytes]]
+    head: bytes
     actor: str
     token: str | None
     expires: int | None
@@ -59,12 +60,12 @@ class HotDoors:
         doors = [native, *(each.hot for each in dialects if each.hot is not None)]
         self._posts = tuple(path for door in doors for path in door.posts)
         self._varying = frozenset(name for door in doors for name in door.varying) | {b"origin"}
-        self._marks = Marks(desk.world.store, desk.threads.run)
+        self.marks = Marks(desk.world.store, desk.threads.run)
         self._known: dict[Key, _Remembered] = {}
         self._at: Hashable = None
         self._moves = 0
         self._bytes = 0
-        self._hit, self._miss = metrics().hit, metrics().miss
+        self.hit, self._miss = metrics().hit, metrics().miss
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer from memory, or look and remember, or pass on."""
@@ -72,7 +73,7 @@ class HotDoors:
             try:
                 await self._app(scope, receive, send)
             finally:
-                self._marks.close()  # a server's life ended; nobody else speaks anything but HTTP
+                self.marks.close()  # a server's life ended; nobody else speaks anything but HTTP
             return
         method = scope["method"]
         if method != "GET" and not (method == "POST" and scope["path"].endswith(self._posts)):
@@ -89,10 +90,10 @@ class HotDoors:
         key = (scope["raw_path"], scope["query_string"], token, host, scope["scheme"], body)
         found = None
         if key in self._known:
-            mark = self._marks.peek()
-            found = self._still(key, mark if mark is not None else await self._now())
+            mark = self.marks.peek()
+            found = self.still(key, mark if mark is not None else await self._now())
         if found is not None:
-            self._hit()
+            self.hit()
             await _send(found, seen, scope, send)
             return
         hot = self._door(scope, body)
@@ -124,7 +125,16 @@ class HotDoors:
                 return dialect.hot.of(scope, body) if dialect.hot is not None else None
         return self._native.of(scope, body) if scope["method"] == "GET" else None
 
-    def _still(self, key: Key, mark: Hashable) -> _Remembered | None:
+    def remembers(self, scope: Scope) -> Key | None:
+        """Answer the key of a request without a body whose answer is remembered, else None."""
+        asked = self._asked(scope)
+        if asked is None:
+            return None
+        token, _, host = asked
+        key = (scope["raw_path"], scope["query_string"], token, host, scope["scheme"], b"")
+        return key if key in self._known else None
+
+    def still(self, key: Key, mark: Hashable) -> _Remembered | None:
         """Answer what is remembered for `key`, where it holds at `mark`."""
         if mark is None:
             return None  # the store is away: looking again says so
@@ -170,11 +180,11 @@ class HotDoors:
 
     async def _now(self) -> Hashable:
         """Answer the mark of now, None where the store cannot be asked."""
-        mark = self._marks.peek()
+        mark = self.marks.peek()
         if mark is not None:
             return mark
         try:
-            return await self._marks.mark()
+            return await self.marks.mark()
         except RegistryError:
             return None
 
@@ -208,8 +218,19 @@ class HotDoors:
         etag = response.headers.get("etag", "").encode()
         headers = [*response.raw_headers, *RAW_SECURITY]
         return mark, _Remembered(
-            bytes(response.body), etag, headers, actor.name, actor.token, actor.expires, hot.name
-        )
+            bytes(response.body), etag, headers, _head(headers), actor.name, actor.token,
+            actor.expires, hot.name,
+        )  # fmt: skip
+
+
+def _head(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Answer headers as they are sent; nothing where they do not say how long the body is.
+
+    Nor for those that no server sends, which is left to say so to the one who does.
+    """
+    head = b"".join([b"%b: %b\r\n" % header for header in headers])
+    told = any(name == b"content-length" for name, _ in headers)
+    return head if told and head.count(b"\n") == head.count(b"\r") == len(headers) else b""
 
 
 async def _question(receive: Receive) -> tuple[bytes | None, Receive]:

@@ -67,17 +67,28 @@ class Marks:
             asyncio.get_running_loop().call_soon(self._turn)  # before what the next turn reads
         return self._seen
 
+    def look(self) -> Hashable:
+        """Answer the mark of this very moment where that takes no waiting, else None.
+
+        For who has not read yet all that has come: what others saw is too old for it.
+        """
+        return self._peek() if self._peek is not None else None
+
     def _turn(self) -> None:
         self._seen = None
 
     async def mark(self) -> Hashable:
-        """Answer the mark; all who come before a question is asked share its answer."""
+        """Answer the mark."""
+        return await self.asked()
+
+    def asked(self) -> asyncio.Future[Hashable]:
+        """Ask for the mark; all who come before the question is sent share its answer."""
         loop = asyncio.get_running_loop()
         mine: asyncio.Future[Hashable] = loop.create_future()
         self._gathered.append(mine)
         if len(self._gathered) == 1 and not self._served:
             loop.call_soon(self._begin)  # after all that this turn of the loop has still to do
-        return await mine
+        return mine
 
     def _begin(self) -> None:
         """Ask, for all who have gathered until now."""

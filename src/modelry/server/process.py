@@ -16,8 +16,8 @@ from uvicorn.supervisors import Multiprocess
 from modelry.listening import address_of, listen, over, say
 from modelry.server.allocator import keep_memory
 from modelry.server.app import make_app, telemetry
+from modelry.server.direct import DirectProtocol
 from modelry.server.first import first_admin
-from modelry.server.forwarded import Forwarded
 from modelry.settings import ServerSettings
 from modelry.telemetry.logs import configure
 from modelry.telemetry.workers import shared_metrics
@@ -45,6 +45,7 @@ def serve(given: Mapping[str, str]) -> None:
     config = uvicorn.Config(
         "modelry.server.process:app",
         factory=True,
+        http=DirectProtocol,
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
@@ -73,7 +74,7 @@ def app() -> ASGIApp:
     gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
     settings = ServerSettings()
     configure(telemetry(settings))
-    return Forwarded(make_app(embedded(settings), settings), settings.trusted_proxies)
+    return make_app(embedded(settings), settings)
 
 
 def _end_with_supervisor() -> None:

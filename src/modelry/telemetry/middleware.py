@@ -19,6 +19,7 @@ from modelry.telemetry.tracing import Tracing, name_span, open_tracing, trace_id
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _CLIENT_GONE = 499
 _BROKEN = 500
+_OK = 200
 
 
 class Telemetry:
@@ -48,6 +49,11 @@ class Telemetry:
         self._lines = lines or RequestLines(self._settings)
         self._metrics = figures or metrics()
         self._tracing = tracing or open_tracing()
+
+    @property
+    def traced(self) -> bool:
+        """Whether each request is a span of a trace."""
+        return self._tracing is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand anything else through."""
@@ -86,6 +92,18 @@ class Telemetry:
             finally:
                 status = exchange.status or _BROKEN
                 name_span(span, scope["method"], route_of(scope), status, exchange.request_id)
+
+    def answered(  # noqa: PLR0913 - a request has this many facts
+        self, scope: Scope, request_id: str, begun: float, actor: str, route: str, body: bytes
+    ) -> None:
+        """Tell of a question that was answered with `body` before it came to the app."""
+        client = scope.get("client")
+        request = Finished(
+            request_id, scope["method"], route, _OK, perf_counter() - begun, 0, len(body), actor,
+            client[0] if client else "", "", scope["path"] if self._settings.paths else "",
+        )  # fmt: skip
+        self._metrics.ended(request)
+        self._lines.tell(request)
 
     def _end(self, scope: Scope, exchange: _Exchange) -> None:
         state = scope["state"]

@@ -1,0 +1,289 @@
+"""What the protocol answers from memory is what the app answers, and is never older."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from modelry.core.ports import Store
+from modelry.core.service import Service
+from modelry.core.verbs.world import World
+from modelry.server.app import make_app
+from modelry.server.direct import DirectProtocol
+from modelry.server.first import first_admin
+from modelry.server.hot import HotDoors
+from modelry.settings import ServerSettings
+from modelry.stores.memory import MemoryStore
+from modelry.stores.sql import SqliteStore
+from modelry.stores.sql.postgresql import PostgresqlStore, open_postgresql
+from modelry.testing.fakes import world_on
+from modelry.testing.postgresql import fresh_database, own_folder, running, some_postgresql
+
+ONE, TWO = (f"/registry/models/m/versions/{number}" for number in (1, 2))
+PATIENCE = 20
+
+
+@dataclass
+class Heard:
+    """One response as it came."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def tags(self) -> dict[str, str]:
+        tags: dict[str, str] = json.loads(self.body)["tags"]
+        return tags
+
+
+@dataclass
+class Line:
+    """A connection, and what came on it."""
+
+    connection: socket.socket
+    token: str
+    left: bytes = b""
+
+    def question(self, path: str, method: str = "GET", **headers: str) -> bytes:
+        named = {"Host": "localhost", "Authorization": f"Bearer {self.token}", **headers}
+        lines = [f"{method} {path} HTTP/1.1", *(f"{name.replace('_', '-')}: {value}"
+                                                for name, value in named.items())]  # fmt: skip
+        return "\r\n".join([*lines, "", ""]).encode()
+
+    def ask(self, path: str, method: str = "GET", **headers: str) -> Heard:
+        self.connection.sendall(self.question(path, method, **headers))
+        return self.hear(bodiless=method == "HEAD")
+
+    def hear(self, *, bodiless: bool = False) -> Heard:
+        head = self._until(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")[:-2]
+        headers = dict(line.split(": ", 1) for line in lines)
+        size = 0 if bodiless else int(headers.get("content-length", "0"))
+        while len(self.left) < size:
+            self._more()
+        body, self.left = self.left[:size], self.left[size:]
+        return Heard(int(first.split()[1]), headers, body)
+
+    def _until(self, end: bytes) -> bytes:
+        while end not in self.left:
+            self._more()
+        at = self.left.index(end) + len(end)
+        head, self.left = self.left[:at], self.left[at:]
+        return head
+
+    def _more(self) -> None:
+        piece = self.connection.recv(65_536)
+        assert piece, "the server closed the connection"
+        self.left += piece
+
+
+@dataclass
+class Site:
+    """A server in a thread, and how often its app was asked."""
+
+    world: World
+    token: str
+    port: int
+    asked: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def line(self, token: str = "") -> Iterator[Line]:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection:
+            yield Line(connection, token or self.token)
+
+    def call(self, method: str, path: str, document: object = None) -> dict[str, str]:
+        """Ask as a usual client does."""
+        answer = httpx.request(
+            method, f"http://127.0.0.1:{self.port}{path}", json=document, timeout=PATIENCE,
+            headers={"Authorization": f"Bearer {self.token}"},
+        )  # fmt: skip
+        assert answer.is_success, answer.text
+        told: dict[str, str] = answer.json() if answer.content else {}
+        return told
+
+    def tag(self, value: str) -> None:
+        """Commit a change of version 1, as another process would."""
+        Service(self.world).tag("m:1", {"who": value})
+
+
+@contextmanager
+def site_on(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    world = world_on(store, folder)
+    token = first_admin(world)
+    assert token is not None
+    app = make_app(world, ServerSettings(home=folder, log="off"))
+    config = uvicorn.Config(app, port=0, http=DirectProtocol, log_config=None,
+                            access_log=False, proxy_headers=False)  # fmt: skip
+    server = uvicorn.Server(config)
+    listening = socket.create_server(("127.0.0.1", 0))
+    site = Site(world, token, listening.getsockname()[1])
+    called = HotDoors.__call__
+
+    async def counted(doors: HotDoors, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            site.asked.append(scope["path"])
+        await called(doors, scope, receive, send)
+
+    monkeypatch.setattr(HotDoors, "__call__", counted)
+    thread = threading.Thread(target=server.run, args=([listening],))
+    thread.start()
+    try:
+        for _ in (ONE, TWO):
+            site.call("POST", "/registry/models/m/versions", {})
+        with site.line() as line:
+            assert [line.ask(each).status for each in (ONE, TWO)] == [200, 200]
+        yield site
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE)
+        listening.close()
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[str]:
+    with some_postgresql() as uri:
+        yield uri
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def site(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
+    made: Any = MemoryStore()
+    if request.param == "sqlite":
+        made = SqliteStore(tmp_path / "registry.db")
+    elif request.param == "postgresql":
+        made = open_postgresql(fresh_database(request.getfixturevalue("postgresql")))
+    with site_on(made, tmp_path / "home", monkeypatch) as site:
+        yield site
+
+
+def test_what_is_remembered_is_answered_without_the_app_and_in_the_same_words(site: Site) -> None:
+    with site.line() as line:
+        site.asked.clear()
+        usual = line.ask(ONE, Cookie="a=b", X_Forwarded_Proto="http")
+        assert site.asked == [ONE]
+        for _ in range(3):
+            heard = line.ask(ONE)
+            assert site.asked == [ONE]
+            names = [name for name in usual.headers if name not in {"date", "x-request-id"}]
+            assert {name: heard.headers[name] for name in names} == {
+                name: usual.headers[name] for name in names
+            }
+            assert list(heard.headers) == list(usual.headers)
+            assert (heard.status, heard.body) == (200, usual.body)
+            assert re.fullmatch("[0-9a-f]{32}", heard.headers["x-request-id"])
+
+
+def test_the_id_of_a_request_is_the_callers_where_it_is_fit(site: Site) -> None:
+    with site.line() as line:
+        assert line.ask(ONE, X_Request_Id="mine-1").headers["x-request-id"] == "mine-1"
+        assert line.ask(ONE, X_Request_Id="not fit!").headers["x-request-id"] != "not fit!"
+
+
+def test_a_change_that_was_committed_is_seen_by_the_next_question(site: Site) -> None:
+    with site.line() as line:
+        for at in range(30):
+            site.tag(str(at))
+            assert line.ask(ONE).tags == {"who": str(at)}
+            assert line.ask(ONE).tags == {"who": str(at)}
+
+
+def test_hundreds_of_questions_in_one_piece_are_answered_in_their_order(site: Site) -> None:
+    site.tag("me")
+    order = [ONE, TWO, "/registry/models/absent/versions/1", ONE, TWO, "/health/live"] * 200
+    with site.line() as line:
+        line.connection.sendall(b"".join(map(line.question, order)))
+        for path in order:
+            heard = line.hear()
+            assert heard.status == (404 if "absent" in path else 200)
+            if path in (ONE, TWO):
+                assert json.loads(heard.body)["version"] == path[-1], heard.body
+
+
+def test_what_is_no_plain_question_goes_the_usual_way(site: Site) -> None:
+    with site.line() as line:
+        etag = line.ask(ONE).headers["etag"]
+        site.asked.clear()
+        assert line.ask(ONE, If_None_Match=etag).status == 304
+        assert line.ask(ONE, method="HEAD").status in {200, 405}
+        assert line.ask(ONE, X_Forwarded_For="192.0.2.1").status == 200
+        assert line.ask(ONE, Authorization="Bearer modelry_no").status == 401
+        line.connection.sendall(line.question(ONE, Content_Length="2") + b"{}")
+        assert line.hear().status == 200
+        assert site.asked == [ONE] * 5
+        assert line.ask(ONE).status == 200
+        assert len(site.asked) == 5
+        assert line.ask(ONE, Connection="close").headers["connection"] == "close"
+        assert line.connection.recv(1) == b""
+
+
+def test_a_revoked_token_opens_nothing_that_is_remembered(site: Site) -> None:
+    made = site.call("POST", "/registry/tokens", {"name": "other"})
+    with site.line() as mine, site.line(made["secret"]) as other:
+        assert [other.ask(ONE).status for _ in range(3)] == [200] * 3
+        site.call("DELETE", f"/registry/tokens/{made['id']}")
+        assert other.ask(ONE).status == 401
+        assert mine.ask(ONE).status == 200
+
+
+def test_it_is_counted_like_every_other(site: Site) -> None:
+    route = r'[^}]*route="/registry/models/\{model_id\}/versions/\{version\}"[^}]*'
+    whats = (
+        rf"modelry_http_request_duration_seconds_count\{{{route}\}}",
+        rf"modelry_http_sent_bytes_total\{{{route}\}}",
+        r'modelry_cache_lookups_total\{outcome="hit"\}',
+    )
+
+    def counted() -> list[float]:
+        text = line.ask("/metrics").body.decode()
+        return [
+            sum(map(float, re.findall(rf"^{what} (\S+)$", text, re.MULTILINE))) for what in whats
+        ]
+
+    with site.line() as line:
+        size = len(line.ask(ONE).body)
+        before = counted()
+        site.asked.clear()
+        for _ in range(5):
+            line.ask(ONE)
+        assert ONE not in site.asked
+        grown = [after - was for after, was in zip(counted(), before, strict=True)]
+        assert grown == [5, 5 * size, 5]
+
+
+def test_a_question_whose_asker_goes_away_is_no_harm(site: Site) -> None:
+    for _ in range(50):
+        with site.line() as line:
+            line.connection.sendall(line.question(ONE))
+    with site.line() as line:
+        assert line.ask(ONE).status == 200
+
+
+def test_with_the_database_away_nothing_is_answered_from_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with own_folder() as folder, running(folder) as server:
+        store: PostgresqlStore = open_postgresql(server.uri)
+        with site_on(store, tmp_path, monkeypatch) as site, site.line() as line:
+            assert line.ask(ONE).status == 200
+            server.stop()
+            assert line.ask(ONE).status == 503
+            server.start()
+            until = time.monotonic() + PATIENCE
+            while line.ask(ONE).status != 200:
+                assert time.monotonic() < until
