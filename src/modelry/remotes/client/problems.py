@@ -29,7 +29,7 @@ _TAKEN = frozenset({"self", "message"})
 
 def refusal_of(response: httpx.Response, server: str) -> RegistryError:
     """Answer the refusal that a read response tells of, in the server's own words."""
-    document = _document(response)
+    document = document_of(response, _MEDIA_TYPE)
     if document is None:
         return stranger(response, server)
     kind = KINDS.get(str(document.get("code")), _kind_of(response.status_code))
@@ -59,8 +59,9 @@ def stranger(response: httpx.Response, server: str) -> Unavailable:
     return Unavailable(msg, server=server, status=status)
 
 
-def _document(response: httpx.Response) -> Mapping[str, Any] | None:
-    if response.headers.get("content-type", "").partition(";")[0].strip() != _MEDIA_TYPE:
+def document_of(response: httpx.Response, media_type: str) -> Mapping[str, Any] | None:
+    """Answer the JSON object of a response of this kind, None where it is no such thing."""
+    if response.headers.get("content-type", "").partition(";")[0].strip() != media_type:
         return None
     try:
         value = response.json()

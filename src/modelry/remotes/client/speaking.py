@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
+from modelry.remotes.client.problems import document_of
 from modelry.remotes.client.wire import Ask, Wire
 
 _MEDIA_TYPE = "application/json"
@@ -20,17 +19,7 @@ def spoken(wire: Wire, ask: Ask) -> Mapping[str, Any]:
     answers is no modelry server.
     """
     response = wire.answer(ask)
-    document = _document(response)
+    document = document_of(response, _MEDIA_TYPE)
     if document is None:
         raise wire.refusal(response)
     return document
-
-
-def _document(response: httpx.Response) -> Mapping[str, Any] | None:
-    if response.headers.get("content-type", "").partition(";")[0].strip() != _MEDIA_TYPE:
-        return None
-    try:
-        value = response.json()
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
