@@ -47,6 +47,8 @@ class RemoteVictim(victim.Victim):
         self.path = self.folder / "model.bin"
         self.over = threading.Event()
         self.broken = ""
+        self.told = 0
+        """How many changes of its have an answer."""
 
     def number(self) -> int:
         """Choose one of the newest numbers, whatever became of it."""
@@ -76,6 +78,7 @@ class RemoteVictim(victim.Victim):
             while not self.over.is_set():
                 (verb,) = self.chance.choices(_VERBS, _WEIGHTS)
                 getattr(self, verb)()
+                self.told += verb in CHANGES
         except BaseException:  # noqa: BLE001 - told to the test
             self.broken = traceback.format_exc()
         finally:

@@ -19,6 +19,14 @@ router = APIRouter()
 TAGS = ("projects",)
 
 Project = Annotated[str, Path(examples=["default"], json_schema_extra=shapes.NAMED)]
+Everywhere = Annotated[
+    str,
+    Path(
+        description="A project, or `*` for all of them.",
+        examples=["default"],
+        json_schema_extra=shapes.PLACED,
+    ),
+]
 Account = Annotated[str, Path(json_schema_extra=shapes.ACCOUNTED)]
 
 
@@ -81,7 +89,7 @@ async def get_project_history(
 
 @door(router, "GET", "/registry/projects/{project}/members", "list_members", Action.READ,
       answers=schemas.Items, tags=TAGS)  # fmt: skip
-async def list_members(call: CallOf, project: Project) -> Response:
+async def list_members(call: CallOf, project: Everywhere) -> Response:
     """List who has a role in a project; `*` for who has one everywhere."""
 
     def read(service: Service) -> Response:
@@ -94,7 +102,7 @@ async def list_members(call: CallOf, project: Project) -> Response:
 @door(router, "PUT", "/registry/projects/{project}/members/{account}", "set_member",
       Action.CONFIGURE, answers=schemas.AnyDocument, tags=TAGS)  # fmt: skip
 async def set_member(
-    call: CallOf, project: Project, account: Account, body: schemas.RoleIn
+    call: CallOf, project: Everywhere, account: Account, body: schemas.RoleIn
 ) -> Response:
     """Give an account a role in a project, in place of the one it has there."""
     return await call(
@@ -106,7 +114,7 @@ async def set_member(
 
 @door(router, "DELETE", "/registry/projects/{project}/members/{account}", "delete_member",
       Action.CONFIGURE, status=204, tags=TAGS)  # fmt: skip
-async def delete_member(call: CallOf, project: Project, account: Account) -> Response:
+async def delete_member(call: CallOf, project: Everywhere, account: Account) -> Response:
     """Take an account's role in a project away."""
 
     def change(service: Service) -> Response:

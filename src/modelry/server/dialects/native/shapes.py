@@ -52,6 +52,7 @@ def _field(shape: JsonDict, *examples: str) -> FieldInfo:
 
 
 NAMED = told(NAME, 128)
+PLACED = told(rf"^(?:\*|{_NAME})$", 128)
 MODEL_NAMED = told(MODEL, 257)
 WORDED = told(WORD, 128)
 LABELLED = told(LABEL, 128)
