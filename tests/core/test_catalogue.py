@@ -50,6 +50,13 @@ def test_an_entry_has_the_highest_version_of_each_stage(service: Service) -> Non
     assert service.known("fraud") == entry.model
 
 
+def test_an_entry_with_one_stage_has_one_latest_version(
+    service: Service, model_file: MakeFile
+) -> None:
+    service.register("churn", model_file())
+    assert [(each.number, each.stage) for each, _ in service.entry("churn").latest] == [(1, "none")]
+
+
 def test_a_sheet_is_a_version_beside_its_model(service: Service) -> None:
     sheet = service.sheet("fraud@champion")
     assert (sheet.model.name, sheet.version.number) == ("fraud", 2)

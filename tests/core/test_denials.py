@@ -8,11 +8,11 @@ import pytest
 
 from modelry.core.access import Actor, Role
 from modelry.core.denials import CALLERS, EACH, WINDOW, Denials
-from modelry.core.errors import Denied, NotFound
+from modelry.core.errors import Denied, Invalid, NotFound
 from modelry.core.events import EventKind, LogFilter
 from modelry.core.registry import Registry
 from modelry.core.service import Service
-from modelry.core.verbs.world import World
+from modelry.core.verbs.world import Outdated, World
 from modelry.testing.fakes import START, FixedSurroundings, TickingClock, acting
 
 MakeFile = Callable[..., Path]
@@ -74,6 +74,19 @@ def test_denials_are_recorded_thirty_a_minute_for_each_caller(world: World) -> N
     assert last.body["what"] == "m"
     assert "takes the role publisher, and eve is reader of default" in str(last.body["reason"])
     assert not registry.audit().problems
+
+
+def test_nothing_is_recorded_of_a_caller_whose_rights_have_changed(world: World) -> None:
+    def doubt() -> None:
+        raise Outdated
+
+    eve = world.acting(Actor("eve", {}), world.surroundings, {}, doubt=doubt)
+    with pytest.raises(Outdated):
+        Registry(eve).stages()
+    wrong = Invalid("whatever was wrong with it")
+    with pytest.raises(Outdated), Service(eve).registering("m"):
+        raise wrong
+    assert Registry(world).log(wanted=DENIED).items == ()
 
 
 def test_the_same_account_from_another_address_is_another_caller(world: World) -> None:
