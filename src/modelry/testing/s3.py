@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from urllib.request import Request, urlopen
 
@@ -39,10 +39,17 @@ def started_s3() -> Iterator[str]:
 
     It ends with the context, or with this process.
     """
-    before = {name: os.environ.get(name) for name in CREDENTIALS}
-    os.environ.update(CREDENTIALS)
+    with serving([sys.executable, "-c", _SERVE], CREDENTIALS) as endpoint:
+        yield endpoint
+
+
+@contextmanager
+def serving(command: Sequence[str], credentials: Mapping[str, str]) -> Iterator[str]:
+    """Run a server that prints its port and ends with its standard input; answer its endpoint."""
+    before = {name: os.environ.get(name) for name in credentials}
+    os.environ.update(credentials)
     server = subprocess.Popen(  # noqa: S603 - our own interpreter
-        [sys.executable, "-c", _SERVE],
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -64,7 +71,14 @@ def started_s3() -> Iterator[str]:
 
 def fresh_bucket(endpoint: str, options: str = QUICK) -> str:
     """Make an empty bucket and answer the address of a place in it."""
+    return (
+        f"s3://{made_bucket(endpoint)}/team/models?endpoint={endpoint}&region=us-east-1&{options}"
+    )
+
+
+def made_bucket(endpoint: str) -> str:
+    """Make an empty bucket and answer its name."""
     name = f"bucket-{os.urandom(6).hex()}"
     with urlopen(Request(f"{endpoint}/{name}", method="PUT"), timeout=30) as answer:  # noqa: S310 - our own server
         assert answer.status == 200
-    return f"s3://{name}/team/models?endpoint={endpoint}&region=us-east-1&{options}"
+    return name
