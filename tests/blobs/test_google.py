@@ -13,6 +13,7 @@ from modelry.blobs.objects.store import ObjectBlobs
 from modelry.core.ports import Blobs
 from modelry.testing.blobs import BlobsConformance, Given, keep
 from modelry.testing.google import KEY, fresh_google_bucket, started_google
+from modelry.testing.s3 import QUICK
 from modelry.testing.uploads import UploadsConformance
 
 
@@ -62,3 +63,11 @@ class TestGoogleBlobs(BlobsConformance):
 
 class TestGoogleUploads(UploadsConformance):
     pass
+
+
+def test_a_large_blob_travels_in_parts(endpoint: str) -> None:
+    blobs = open_objects(fresh_google_bucket(endpoint, f"{QUICK}&part=5242880"))
+    given = Given("model.bin", os.urandom(12 * 1024 * 1024))
+    keep(blobs, given)
+    with blobs.open(given.sha256) as stored:
+        assert stored.read() == given.data
