@@ -16,47 +16,60 @@ if TYPE_CHECKING:
     from modelry.settings import InferSettings
 
 
+Named = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="The model; MODEL@STAGE or MODEL@ALIAS for another than production.",
+        autocompletion=complete_ref,
+    ),
+]
+Host = Annotated[str | None, typer.Option(help="The address to listen at.")]
+Port = Annotated[int | None, typer.Option(help="The port; 0 takes a free one.")]
+At = Annotated[
+    str | None, typer.Option("--registry", metavar="URI", help="The registry; as --uri.")
+]
+Poll = Annotated[
+    float | None, typer.Option("--poll", help="Seconds between two looks at the registry.")
+]
+Threads = Annotated[int | None, typer.Option(help="Threads that run the model.")]
+MaxBody = Annotated[int | None, typer.Option(help="Bytes of the largest request.")]
+Loader = Annotated[str | None, typer.Option(help="The loader, where several fit.")]
+AllowCode = Annotated[
+    list[str] | None,
+    typer.Option(metavar="MODEL", help="A model whose files may run code when loaded."),
+]
+TrustType = Annotated[
+    list[str] | None, typer.Option(metavar="TYPE", help="A type that skops files may hold.")
+]
+Factory = Annotated[
+    str | None, typer.Option(metavar="MODULE:FUNCTION", help="Makes the torch module.")
+]
+Target = Annotated[
+    str | None, typer.Option(help="Record what is served as deployments to this target.")
+]
+Check = Annotated[
+    Path | None,
+    typer.Option("--check", metavar="FILE", help="Answer this one request and end; - reads it."),
+]
+
+
 def infer(  # noqa: PLR0913 - what a service is told
     ctx: typer.Context,
     *,
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL",
-            help="The model; MODEL@STAGE or MODEL@ALIAS for another than production.",
-            autocompletion=complete_ref,
-        ),
-    ],
-    host: Annotated[str | None, typer.Option(help="The address to listen at.")] = None,
-    port: Annotated[int | None, typer.Option(help="The port; 0 takes a free one.")] = None,
-    registry: Annotated[
-        str | None, typer.Option("--registry", metavar="URI", help="The registry; as --uri.")
-    ] = None,
-    poll_seconds: Annotated[
-        float | None, typer.Option("--poll", help="Seconds between two looks at the registry.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads that run the model.")] = None,
-    max_body: Annotated[int | None, typer.Option(help="Bytes of the largest request.")] = None,
-    loader: Annotated[str | None, typer.Option(help="The loader, where several fit.")] = None,
-    allow_code: Annotated[
-        list[str] | None,
-        typer.Option(metavar="MODEL", help="A model whose files may run code when loaded."),
-    ] = None,
-    trust_type: Annotated[
-        list[str] | None, typer.Option(metavar="TYPE", help="A type that skops files may hold.")
-    ] = None,
-    factory: Annotated[
-        str | None, typer.Option(metavar="MODULE:FUNCTION", help="Makes the torch module.")
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option(help="Record what is served as deployments to this target.")
-    ] = None,
-    check: Annotated[
-        Path | None,
-        typer.Option(
-            "--check", metavar="FILE", help="Answer this one request and end; - reads it."
-        ),
-    ] = None,
+    model: Named,
+    host: Host = None,
+    port: Port = None,
+    registry: At = None,
+    poll_seconds: Poll = None,
+    threads: Threads = None,
+    max_body: MaxBody = None,
+    loader: Loader = None,
+    allow_code: AllowCode = None,
+    trust_type: TrustType = None,
+    factory: Factory = None,
+    target: Target = None,
+    check: Check = None,
 ) -> None:
     """Serve what is in production of a model over HTTP, and follow its promotions."""
     given = {

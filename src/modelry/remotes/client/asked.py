@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from modelry.core.deployments import check_target
+from modelry.core.documents import iso_or_none
+from modelry.core.errors import Unsupported
+from modelry.core.events import LogFilter
 from modelry.core.names import check_project, parse_model, parse_ref
 from modelry.core.verbs.look import page_limit
 from modelry.remotes.client.administration import segment
@@ -38,3 +43,17 @@ def target(name: str | None) -> str | None:
 def page(limit: int, cursor: str | None) -> dict[str, str | int | None]:
     """Answer which page is asked for."""
     return {"limit": page_limit(limit), "cursor": cursor}
+
+
+def filtered(wanted: LogFilter) -> dict[str, str | Sequence[str] | None]:
+    """Answer which records of the log are asked for. Raises `Unsupported`."""
+    if wanted.chain is not None and "/" not in wanted.chain:
+        msg = "a server tells the log of a model or of a project, not of a chain between them"
+        raise Unsupported(msg, chain=wanted.chain)
+    return {
+        "model": wanted.chain,
+        "actor": wanted.actor,
+        "kind": None if wanted.kinds is None else sorted(wanted.kinds),
+        "since": iso_or_none(wanted.since),
+        "until": iso_or_none(wanted.until),
+    }

@@ -12,32 +12,29 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, BinaryIO, Self
 
-from modelry.blobs.shelf import LocalShelf
 from modelry.core.comparison import Comparison, compare
 from modelry.core.documents import (
     deployment_from,
     event_from,
-    iso_or_none,
     model_from,
     summary_from,
     version_from,
 )
 from modelry.core.draft import DatasetInput, TagsInput, checked_tags, draft
-from modelry.core.errors import Corrupt, Unsupported
 from modelry.core.events import EVERYTHING, Event, LogFilter
 from modelry.core.lifecycle import Lifecycle
 from modelry.core.model import Deployment, Environment, Model, ModelSummary, Page, Version
 from modelry.core.names import check_project, parse_model, parse_ref
-from modelry.core.ports import Blobs, Progress
+from modelry.core.ports import Progress
 from modelry.core.verbs import audit as audits
 from modelry.core.verbs import export as exports
 from modelry.core.verbs import look, remove
 from modelry.remotes.client import asked, carrying, decoding, looking
 from modelry.remotes.client.administration import ClientAdministration, segment
 from modelry.remotes.client.cache import Cache
-from modelry.remotes.client.fetching import Fetched
+from modelry.remotes.client.placing import place
 from modelry.remotes.client.registering import Registrar
 from modelry.remotes.client.sending import Sender
 from modelry.remotes.client.sessions import Sessions
@@ -232,24 +229,13 @@ class Client:
         off is gone on with. Every byte is verified.
         """
         version = look.with_files(self.resolve(ref))
-        target = None if to is None else Path(to)
         try:
-            return self._place(version, target, progress)
-        except Corrupt as error:
-            if not self._drop_cached(error):
-                raise
-            return self._place(version, target, progress)
+            return place(
+                self._wire, self._cache, self._home / "use", version,
+                None if to is None else Path(to), progress,
+            )  # fmt: skip
         finally:
             self._cache.fit(self._cache_size)
-
-    def _place(self, version: Version, to: Path | None, progress: Progress | None) -> Path:
-        fetched = Fetched(self._wire, self._cache, version, progress)
-        shelf = LocalShelf(self._home / "use", cast("Blobs", fetched))  # it opens blobs, no more
-        return shelf.place(version, to, progress)
-
-    def _drop_cached(self, error: Corrupt) -> bool:
-        """Forget a blob that was damaged on this disk; False where it came so from the server."""
-        return isinstance(sha256 := error.facts.get("sha256"), str) and self._cache.drop(sha256)
 
     def model(self, name: str) -> ModelSummary:
         """Answer a model with the number of its versions and its pointers."""
@@ -328,18 +314,12 @@ class Client:
         cursor: str | None = None,
     ) -> Page[Event]:
         """List what happened in every project that the actor may read, latest first."""
-        if wanted.chain is not None and "/" not in wanted.chain:
-            msg = "a server tells the log of a model or of a project, not of a chain between them"
-            raise Unsupported(msg, chain=wanted.chain)
-        if wanted.kinds is not None and not wanted.kinds:
+        filtered = asked.filtered(wanted)
+        if filtered["kind"] == []:
             return Page(())
         params = {
             "project": asked.project(project_name),
-            "model": wanted.chain,
-            "actor": wanted.actor,
-            "kind": None if wanted.kinds is None else sorted(wanted.kinds),
-            "since": iso_or_none(wanted.since),
-            "until": iso_or_none(wanted.until),
+            **filtered,
             **asked.page(limit, cursor),
         }
         return decoding.page_from(self._wire.get("/registry/audit", params), event_from)
