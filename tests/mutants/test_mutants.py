@@ -35,7 +35,7 @@ def run(
     environment = {**kept, **counts, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run([sys.executable, "-c", where], env=environment, check=True)
     paths = [str(TESTS / word) if word.endswith(".py") else word for word in subset.words]
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "--tb=line", "-p", "no:cacheprovider",
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "--tb=line", "-p", "no:cacheprovider", "-p", "no:schemathesis",
                "--basetemp", str(folder / "work"), "--rootdir", str(TESTS.parent), *paths]  # fmt: skip
     return subprocess.run(command, env=environment, capture_output=True, text=True,
                           timeout=SECONDS, check=False)  # fmt: skip
