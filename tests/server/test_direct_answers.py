@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,10 +22,12 @@ from starlette.types import Receive, Scope, Send
 from modelry.core.ports import Store
 from modelry.core.service import Service
 from modelry.core.verbs.world import World
+from modelry.server import direct
 from modelry.server.app import make_app
-from modelry.server.direct import DirectProtocol
+from modelry.server.direct import Direct, DirectProtocol
 from modelry.server.first import first_admin
 from modelry.server.hot import HotDoors
+from modelry.server.marks import Marks
 from modelry.settings import ServerSettings
 from modelry.stores.memory import MemoryStore
 from modelry.stores.sql import SqliteStore
@@ -34,6 +37,8 @@ from modelry.testing.postgresql import fresh_database, own_folder, running, some
 
 ONE, TWO = (f"/registry/models/m/versions/{number}" for number in (1, 2))
 PATIENCE = 20
+IDLE = 2
+"""Seconds after which a server closes a connection that asks nothing."""
 
 
 @dataclass
@@ -98,7 +103,10 @@ class Site:
     world: World
     token: str
     port: int
+    server: uvicorn.Server
     asked: list[str] = field(default_factory=list)
+    read: list[bytes] = field(default_factory=list)
+    """What was read as HTTP, because it was not known by its bytes."""
 
     @contextmanager
     def line(self, token: str = "") -> Iterator[Line]:
@@ -127,18 +135,24 @@ def site_on(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     assert token is not None
     app = make_app(world, ServerSettings(home=folder, log="off"))
     config = uvicorn.Config(app, port=0, http=DirectProtocol, log_config=None,
-                            access_log=False, proxy_headers=False)  # fmt: skip
+                            access_log=False, proxy_headers=False,
+                            timeout_keep_alive=IDLE)  # fmt: skip
     server = uvicorn.Server(config)
     listening = socket.create_server(("127.0.0.1", 0))
-    site = Site(world, token, listening.getsockname()[1])
-    called = HotDoors.__call__
+    site = Site(world, token, listening.getsockname()[1], server)
+    called, read = HotDoors.__call__, DirectProtocol._read
 
     async def counted(doors: HotDoors, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             site.asked.append(scope["path"])
         await called(doors, scope, receive, send)
 
+    def noted(protocol: DirectProtocol, direct: Direct, data: bytes) -> None:
+        site.read.append(data)
+        read(protocol, direct, data)
+
     monkeypatch.setattr(HotDoors, "__call__", counted)
+    monkeypatch.setattr(DirectProtocol, "_read", noted)
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
     try:
@@ -187,6 +201,122 @@ def test_what_is_remembered_is_answered_without_the_app_and_in_the_same_words(si
             assert list(heard.headers) == list(usual.headers)
             assert (heard.status, heard.body) == (200, usual.body)
             assert re.fullmatch("[0-9a-f]{32}", heard.headers["x-request-id"])
+
+
+def test_a_question_in_the_same_bytes_is_not_read_again(site: Site) -> None:
+    with site.line() as line, site.line() as other:
+        for _ in range(3):
+            line.ask(ONE)
+        site.read.clear()
+        answers = [each.ask(ONE) for each in (line, other) for _ in range(5)]
+        assert {each.body for each in answers} == {answers[0].body}
+        assert len({each.headers["x-request-id"] for each in answers}) == 10
+        assert site.read == []
+        assert line.ask(TWO).body != answers[0].body
+        assert other.ask(ONE, Accept="*/*").body == answers[0].body
+        assert len(site.read) == 2
+
+
+def test_questions_that_come_in_parts_or_together_are_read(site: Site) -> None:
+    with site.line() as line:
+        one, two = line.question(ONE), line.question(TWO)
+        for _ in range(2):
+            assert [line.ask(each).status for each in (ONE, TWO)] == [200, 200]
+        wanted = {ONE: "1", TWO: "2"}
+        for pieces, order in (
+            ((one[:30], one[30:]), (ONE,)),
+            ((one + two[:-1], two[-1:] + one), (ONE, TWO, ONE)),
+            ((one + two, two + one), (ONE, TWO, TWO, ONE)),
+            ((one[:-1], one[-1:] + one[:1], one[1:]), (ONE, ONE)),
+            ((b"\r\n" + one, one), (ONE, ONE)),
+        ):
+            for piece in pieces:
+                line.connection.sendall(piece)
+                time.sleep(0.02)
+            heard = [json.loads(line.hear().body)["version"] for _ in order]
+            assert heard == [wanted[path] for path in order]
+            assert line.ask(ONE).status == 200
+
+
+def test_known_questions_that_do_not_wait_for_answers_get_all_of_them(site: Site) -> None:
+    order = [ONE, TWO, TWO, "/health/live", ONE] * 40
+    with site.line() as line:
+        for path in order[:5]:
+            line.ask(path)
+        for path in order:
+            line.connection.sendall(line.question(path))
+        for path in order:
+            heard = line.hear()
+            assert heard.status == 200
+            if path in (ONE, TWO):
+                assert json.loads(heard.body)["version"] == path[-1]
+
+
+def test_a_line_that_only_asks_what_is_known_stays_open_and_is_closed_at_rest(site: Site) -> None:
+    with site.line() as known:
+        known.ask(ONE)
+        with site.line() as line:
+            site.read.clear()
+            until = time.monotonic() + 2 * IDLE
+            while time.monotonic() < until:
+                assert line.ask(ONE).status == 200
+                time.sleep(IDLE / 8)
+            assert site.read == []
+            rests = time.monotonic()
+            assert line.connection.recv(1) == b""
+            assert IDLE / 2 < time.monotonic() - rests < PATIENCE / 2
+
+
+def test_a_server_that_stops_answers_what_waits_for_the_store(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark, asked = Marks.mark, threading.Event()
+
+    def slowly(marks: Marks) -> asyncio.Future[Hashable]:
+        async def later() -> Hashable:
+            asked.set()
+            await asyncio.sleep(0.5)
+            return await mark(marks)
+
+        return asyncio.ensure_future(later())
+
+    with site.line() as line:
+        for _ in range(2):
+            line.ask(ONE)
+        monkeypatch.setattr(Direct, "look", lambda _direct: None)
+        monkeypatch.setattr(Direct, "mark", lambda direct: slowly(direct._doors.marks))
+        site.read.clear()
+        line.connection.sendall(line.question(ONE))
+        assert asked.wait(PATIENCE)
+        site.server.should_exit = True
+        assert line.hear().status == 200
+        assert line.connection.recv(1) == b""
+        assert site.read == []
+
+
+def test_only_so_many_questions_are_known_by_their_bytes(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(direct, "_MOST", 3)
+    monkeypatch.setattr(direct, "_LONGEST", 400)
+    kept: list[int] = []
+    keep = Direct.keep
+
+    def watched(self: Direct, data: bytes, question: direct.Question, scope: Scope) -> None:
+        keep(self, data, question, scope)
+        kept.append(len(self._same))
+
+    monkeypatch.setattr(Direct, "keep", watched)
+    with site.line() as line:
+        for number in range(8):
+            assert line.ask(ONE, Accept=f"text/{number}").status == 200
+            assert line.ask(ONE, Accept=f"text/{number}", X_Filler="x" * 400).status == 200
+            assert line.ask(ONE, Accept=f"text/{number}", X_Request_Id=f"r{number}").status == 200
+        assert max(kept) == 3
+        site.read.clear()
+        assert line.ask(ONE, Accept="text/7", X_Filler="x" * 400).status == 200
+        assert line.ask(ONE, Accept="text/7", X_Request_Id="r7").headers["x-request-id"] == "r7"
+        assert len(site.read) == 2
 
 
 def test_the_id_of_a_request_is_the_callers_where_it_is_fit(site: Site) -> None:

@@ -94,13 +94,13 @@ class Telemetry:
                 name_span(span, scope["method"], route_of(scope), status, exchange.request_id)
 
     def answered(  # noqa: PLR0913 - a request has this many facts
-        self, scope: Scope, request_id: str, begun: float, actor: str, route: str, body: bytes
-    ) -> None:
-        """Tell of a question that was answered with `body` before it came to the app."""
-        client = scope.get("client")
+        self, path: str, client: tuple[str, int] | None, request_id: str, begun: float,
+        actor: str, route: str, body: bytes,
+    ) -> None:  # fmt: skip
+        """Tell of a GET that was answered with `body` before it came to the app."""
         request = Finished(
-            request_id, scope["method"], route, _OK, perf_counter() - begun, 0, len(body), actor,
-            client[0] if client else "", "", scope["path"] if self._settings.paths else "",
+            request_id, "GET", route, _OK, perf_counter() - begun, 0, len(body), actor,
+            client[0] if client else "", "", path if self._settings.paths else "",
         )  # fmt: skip
         self._metrics.ended(request)
         self._lines.tell(request)
