@@ -27,7 +27,6 @@ from modelry.server.app import make_app
 from modelry.server.direct import Direct, DirectProtocol
 from modelry.server.first import first_admin
 from modelry.server.hot import HotDoors
-from modelry.server.marks import Marks
 from modelry.settings import ServerSettings
 from modelry.stores.memory import MemoryStore
 from modelry.stores.sql import SqliteStore
@@ -229,7 +228,7 @@ def test_questions_that_come_in_parts_or_together_are_read(site: Site) -> None:
             ((one + two, two + one), (ONE, TWO, TWO, ONE)),
             ((one[:-1], one[-1:] + one[:1], one[1:]), (ONE, ONE)),
             ((b"\r\n" + one, one), (ONE, ONE)),
-        ):
+        ) * 2:
             for piece in pieces:
                 line.connection.sendall(piece)
                 time.sleep(0.02)
@@ -238,18 +237,41 @@ def test_questions_that_come_in_parts_or_together_are_read(site: Site) -> None:
             assert line.ask(ONE).status == 200
 
 
-def test_known_questions_that_do_not_wait_for_answers_get_all_of_them(site: Site) -> None:
-    order = [ONE, TWO, TWO, "/health/live", ONE] * 40
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Let the store take half a second to say its mark; answer what is set when it is asked."""
+    asked = threading.Event()
+
+    def slowly(doors: Direct) -> asyncio.Future[Hashable]:
+        async def later() -> Hashable:
+            asked.set()
+            await asyncio.sleep(0.5)
+            return await doors._doors.marks.mark()
+
+        return asyncio.ensure_future(later())
+
+    monkeypatch.setattr(Direct, "look", lambda _doors: None)
+    monkeypatch.setattr(Direct, "mark", slowly)
+    return asked
+
+
+@pytest.mark.parametrize("count", [3, 600])
+def test_what_comes_while_the_store_is_asked_is_answered_after_it(
+    site: Site, slow: threading.Event, count: int
+) -> None:
     with site.line() as line:
-        for path in order[:5]:
-            line.ask(path)
+        for _ in range(2):
+            line.ask(ONE)
+        slow.clear()
+        site.read.clear()
+        line.connection.sendall(line.question(ONE))
+        assert slow.wait(PATIENCE)
+        order = [TWO, "/registry/models/absent/versions/1", "/health/live"] * (count // 3)
         for path in order:
-            line.connection.sendall(line.question(path))
-        for path in order:
-            heard = line.hear()
-            assert heard.status == 200
-            if path in (ONE, TWO):
-                assert json.loads(heard.body)["version"] == path[-1]
+            line.connection.sendall(line.question(path, Cookie="way=usual"))
+        assert site.read == []
+        assert json.loads(line.hear().body)["version"] == "1"
+        assert [line.hear().status for _ in order] == [200, 404, 200] * (count // 3)
 
 
 def test_a_line_that_only_asks_what_is_known_stays_open_and_is_closed_at_rest(site: Site) -> None:
@@ -268,26 +290,16 @@ def test_a_line_that_only_asks_what_is_known_stays_open_and_is_closed_at_rest(si
 
 
 def test_a_server_that_stops_answers_what_waits_for_the_store(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    site: Site, slow: threading.Event
 ) -> None:
-    mark, asked = Marks.mark, threading.Event()
-
-    def slowly(marks: Marks) -> asyncio.Future[Hashable]:
-        async def later() -> Hashable:
-            asked.set()
-            await asyncio.sleep(0.5)
-            return await mark(marks)
-
-        return asyncio.ensure_future(later())
-
+    site.server.config.timeout_keep_alive = 10 * PATIENCE
     with site.line() as line:
         for _ in range(2):
             line.ask(ONE)
-        monkeypatch.setattr(Direct, "look", lambda _direct: None)
-        monkeypatch.setattr(Direct, "mark", lambda direct: slowly(direct._doors.marks))
+        slow.clear()
         site.read.clear()
         line.connection.sendall(line.question(ONE))
-        assert asked.wait(PATIENCE)
+        assert slow.wait(PATIENCE)
         site.server.should_exit = True
         assert line.hear().status == 200
         assert line.connection.recv(1) == b""
