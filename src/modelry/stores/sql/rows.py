@@ -17,8 +17,8 @@ from modelry.stores.sql.tables import events, heads, models, moves, pointers, ve
 _READ = json.JSONDecoder().raw_decode
 """Reads what a store wrote itself, which begins and ends without white space."""
 
-_NEW = tuple.__new__
-"""Makes a tuple with names in half the time; a page is made of hundreds."""
+made = tuple.__new__
+"""Makes a tuple with names (`made(Outline, facts)`) in half the time; a page has hundreds."""
 
 # Rows come as plain tuples, from SQLAlchemy and from a bare cursor alike.
 Row = Any
@@ -100,7 +100,7 @@ def outline(row: Row) -> Outline:
     names = tuple(sorted(aliases.split(","))) if aliases else ()
     tags, _ = _READ(text)
     told = (key, number, stage, names, tags, description, source, run_id, author, created)
-    return _NEW(Outline, told)
+    return made(Outline, told)
 
 
 def model(row: Row) -> Model:

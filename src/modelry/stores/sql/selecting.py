@@ -189,7 +189,8 @@ _READING = Statement(_reading("sqlite").where(versions.c.id.in_(Tongue("sqlite")
 
 
 def _found(row: rows.Row) -> FoundVersion:
-    return FoundVersion(rows.outline(row[:-2]), row[-2], row[-1])
+    *outline, title, changed = row
+    return rows.made(FoundVersion, (rows.outline(outline), title, changed))
 
 
 @cache
