@@ -8,9 +8,9 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from measure import Row
@@ -19,8 +19,10 @@ from transfers import write_out
 
 T = TypeVar("T")
 MIB = 1024 * 1024
-PLUG_IN = "plug-in"
 ROUNDS = 40
+WARM = 2
+"""How many of the first rounds do not count."""
+Way = Callable[[Server], AbstractContextManager[None]]
 BARE_PORT = 8479
 
 
@@ -51,6 +53,29 @@ def plugged(server: Server) -> Iterator[None]:
         yield
 
 
+class Loads(NamedTuple):
+    """Seconds that a load took (the median) and that its server worked for it (the mean)."""
+
+    took: float
+    cpu: float
+
+
+def _in_turns(*ways: tuple[Way, Server]) -> list[Loads]:
+    """Load the small model from each server in its way, by turns: each comes after the other."""
+    took: list[list[float]] = [[] for _ in ways]
+    spent: list[list[float]] = [[] for _ in ways]
+    for _ in range(ROUNDS):
+        for at, (way, server) in enumerate(ways):
+            with way(server):
+                before = cpu_seconds(server.process.pid)
+                took[at].append(_loaded())
+                spent[at].append(cpu_seconds(server.process.pid) - before)
+    return [
+        Loads(statistics.median(times[WARM:]), statistics.mean(work[WARM:]))
+        for times, work in zip(took, spent, strict=True)
+    ]
+
+
 def _loaded() -> float:
     """Load the small model, and answer the seconds that it took."""
     import mlflow
@@ -74,28 +99,13 @@ def loading(ours: Server, theirs: Server, folder: Path, size: int) -> Iterator[R
             mlflow.sklearn.log_model(model, name="model", registered_model_name="small",
                                      pip_requirements=["numpy"])  # fmt: skip
             mlflow.MlflowClient().set_registered_model_alias("small", "champion", "1")
-    took: dict[str, list[float]] = {}
-    spent = {server.url: 0.0 for server in (ours, theirs)}
-    for _ in range(ROUNDS):
-        for server in (ours, theirs):
-            with pointed(server):
-                before = cpu_seconds(server.process.pid)
-                took.setdefault(server.url, []).append(_loaded())
-                spent[server.url] += cpu_seconds(server.process.pid) - before
-        with plugged(ours):
-            took.setdefault(PLUG_IN, []).append(_loaded())
-    cpu = [spent[each.url] / ROUNDS for each in (ours, theirs)]
-    mine, other, plugged_in = (
-        statistics.median(took[each][2:]) for each in (ours.url, theirs.url, PLUG_IN)
-    )
-    note = f"{mine * 1e3:.0f} of {other * 1e3:.0f} ms"
-    yield Row(
-        "load_model by alias, end to end / with MLflow's server", mine / other, 0.5, note=note
-    )
-    note = f"{plugged_in * 1e3:.0f} of {other * 1e3:.0f} ms"
-    yield Row("load_model by alias, with our plug-in", plugged_in / other, 0.5, note=note)
-    note = f"{cpu[0] * 1e3:.0f} of {cpu[1] * 1e3:.0f} ms"
-    yield Row("load_model by alias, CPU of the server / MLflow's", cpu[0] / cpu[1], None, note=note)
+    for what, way in (("end to end / with MLflow's server", pointed),
+                      ("with our plug-in / with MLflow's server", plugged)):  # fmt: skip
+        mine, other = _in_turns((way, ours), (pointed, theirs))
+        note = f"{mine.took * 1e3:.0f} of {other.took * 1e3:.0f} ms"
+        yield Row(f"load_model by alias, {what}", mine.took / other.took, 0.5, note=note)
+        note = f"{mine.cpu * 1e3:.0f} of {other.cpu * 1e3:.0f} ms"
+        yield Row("... CPU of the server / MLflow's", mine.cpu / other.cpu, None, note=note)
     del folder
 
 
