@@ -255,17 +255,22 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     return asked
 
 
+def ask_what_is_known(site: Site, line: Line, slow: threading.Event) -> None:
+    """Ask in bytes that are known, and go on when the store has been asked for its mark."""
+    for _ in range(2):
+        line.ask(ONE)
+    slow.clear()
+    site.read.clear()
+    line.connection.sendall(line.question(ONE))
+    assert slow.wait(PATIENCE)
+
+
 @pytest.mark.parametrize("count", [3, 600])
 def test_what_comes_while_the_store_is_asked_is_answered_after_it(
     site: Site, slow: threading.Event, count: int
 ) -> None:
     with site.line() as line:
-        for _ in range(2):
-            line.ask(ONE)
-        slow.clear()
-        site.read.clear()
-        line.connection.sendall(line.question(ONE))
-        assert slow.wait(PATIENCE)
+        ask_what_is_known(site, line, slow)
         order = [TWO, "/registry/models/absent/versions/1", "/health/live"] * (count // 3)
         for path in order:
             line.connection.sendall(line.question(path, Cookie="way=usual"))
@@ -294,12 +299,7 @@ def test_a_server_that_stops_answers_what_waits_for_the_store(
 ) -> None:
     site.server.config.timeout_keep_alive = 10 * PATIENCE
     with site.line() as line:
-        for _ in range(2):
-            line.ask(ONE)
-        slow.clear()
-        site.read.clear()
-        line.connection.sendall(line.question(ONE))
-        assert slow.wait(PATIENCE)
+        ask_what_is_known(site, line, slow)
         site.server.should_exit = True
         assert line.hear().status == 200
         assert line.connection.recv(1) == b""
