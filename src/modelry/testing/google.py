@@ -37,10 +37,6 @@ _HOST = "storage.googleapis.com"
 _SIGNED = "AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/s3/aws4_request"
 """What moto takes for a signature: it looks for one and does not check it."""
 
-_THEIRS = {
-    "HTTP_X_GOOG_COPY_SOURCE": "HTTP_X_AMZ_COPY_SOURCE",
-    "HTTP_X_GOOG_IF_GENERATION_MATCH": "HTTP_IF_NONE_MATCH",
-}
 _META = ("x-goog-meta-", "x-amz-meta-")
 
 Environ = dict[str, Any]
@@ -110,10 +106,7 @@ class Google:
 
 def _translated(environ: Environ) -> Environ:
     """Answer a request in the words of S3."""
-    theirs = {_THEIRS.get(name, name): value for name, value in environ.items()}
-    for name, value in environ.items():
-        if name.startswith("HTTP_X_GOOG_META_"):
-            theirs[name.replace("X_GOOG", "X_AMZ")] = value
+    theirs = {name.replace("HTTP_X_GOOG_", "HTTP_X_AMZ_"): each for name, each in environ.items()}
     if "HTTP_X_GOOG_IF_GENERATION_MATCH" in environ:
         theirs["HTTP_IF_NONE_MATCH"] = "*"
     path = quote(environ["PATH_INFO"].encode("latin-1"), safe="/~")
