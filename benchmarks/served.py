@@ -135,10 +135,11 @@ def memory_mib(root: int) -> float:
     return total / 1024
 
 
-def load(  # a load has this many facts
+def load(  # noqa: PLR0913 - a load has this many facts
     server: Server, path: str, connections: int, seconds: float, *, body: str = "",
+    unlike: bool = False,
 ) -> Load:  # fmt: skip
-    """Drive one path of a server with wrk; with a body by POST."""
+    """Drive one path of a server with wrk; with a body by POST, or no two requests alike."""
     wrk = shutil.which("wrk")
     if wrk is None:
         msg = "wrk is missing: install it with your system's packages (apt-get install wrk)"
@@ -146,8 +147,8 @@ def load(  # a load has this many facts
     command = [wrk, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency"]
     for name, value in {**server.headers, "Content-Type": "application/json"}.items():
         command += ["-H", f"{name}: {value}"]
-    script = Path(__file__).with_name("post.lua")
-    if body:
+    script = Path(__file__).with_name("unlike.lua" if unlike else "post.lua")
+    if body or unlike:
         command += ["-s", str(script)]
     before = cpu_seconds(server.process.pid)
     done = subprocess.run(

@@ -31,6 +31,7 @@ SECONDS = 4.0
 ROUNDS = 3
 RESOLVE = "/registry/resolve?ref=credit-risk@production"
 VERSION = "/registry/models/credit-risk/versions/1"
+UNLIKE = "by stage, no two requests alike"
 LATEST = "/registry/models/stages/production/latest?model_id=credit-risk"
 OUR_VERSION = json.dumps({"metrics": {"auc": 0.91}})
 MLFLOW = "/api/2.0/mlflow"
@@ -97,9 +98,14 @@ def _hot(name: str, ours: Server, plain: Server) -> Iterator[Row]:
             found.setdefault("bare", []).append(load(plain, "/", connections, SECONDS))
             for door, path in doors.items():
                 found.setdefault(door, []).append(load(ours, path, connections, SECONDS))
-        base = best(found.pop("bare"))
+            for who, server, path in ((UNLIKE, ours, RESOLVE), ("bare, unlike", plain, "/")):
+                found.setdefault(who, []).append(
+                    load(server, path, connections, SECONDS, unlike=True)
+                )
+        bases = {UNLIKE: best(found.pop("bare, unlike"))}
+        alike = best(found.pop("bare"))
         for door, loads in found.items():
-            one = best(loads)
+            one, base = best(loads), bases.get(door, alike)
             assert not one.errors
             yield Row(f"{name}: bare app / {door}, {connections} connections",
                       base.rate / one.rate, 2.5, note=f"{one.rate:,.0f}/s of {base.rate:,.0f}/s; "
