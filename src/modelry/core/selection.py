@@ -99,16 +99,15 @@ class FoundVersion(NamedTuple):
     changed: int
 
 
-@dataclass(frozen=True, slots=True)
-class Front:
+class Front(NamedTuple):
     """What a list tells of a model beside itself, each with when it last changed itself.
 
     `latest` has the version with the highest number of each stage.
     """
 
     changed: int
-    latest: tuple[tuple[Outline, int], ...]
-    aliases: tuple[Pointer, ...]
+    latest: Sequence[tuple[Outline, int]]
+    aliases: Sequence[Pointer]
 
 
 def outline_of(version: Version) -> Outline:

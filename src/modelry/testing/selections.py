@@ -37,6 +37,16 @@ class SelectionConformance:
                 names = [f"{each.title}:{each.version.number}" for each in found]
                 assert names == wanted, match
 
+    def test_the_short_way_answers_the_same_and_the_stages(self, store: Store) -> None:
+        store.change(_some)
+        for match, _ in VERSIONS:
+            chosen = Selection((match,), _BY_NAME, 0, 9, ("team", "risk"))
+            lifecycle, found = store.select_versions("default", chosen)
+            with store.read() as view:
+                assert list(found) == list(view.select_versions("default", chosen)), match
+            assert lifecycle == DEFAULT_LIFECYCLE
+        assert store.select_versions("absent", Selection((), _BY_NAME, 0, 9)) == (None, [])
+
     def test_models_are_selected_by_name_and_tag(self, store: Store) -> None:
         store.change(_some)
         with store.read() as view:

@@ -340,6 +340,12 @@ class Store(Protocol):
         """Answer `View.kept(kind, key)` of this moment, likewise."""
         ...
 
+    def select_versions(
+        self, project: str, selection: Selection
+    ) -> tuple[Lifecycle | None, Sequence[FoundVersion]]:
+        """Answer `View.lifecycle(project)` and `View.select_versions` of this moment, likewise."""
+        ...
+
     def generation(self) -> Hashable:
         """Answer a mark of this moment that is another one after every committed change.
 

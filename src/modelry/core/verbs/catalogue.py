@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from typing import NamedTuple
 
 from modelry.core.access import Action
 from modelry.core.lifecycle import Lifecycle
@@ -12,24 +12,20 @@ from modelry.core.model import Model, Version
 from modelry.core.names import Ref
 from modelry.core.selection import FoundVersion, Front, Outline, Selection
 from modelry.core.verbs.permit import permit
-from modelry.core.verbs.world import World, lifecycle_of, living_model, living_version
+from modelry.core.verbs.world import World, lifecycle_of, living_model, living_version, no_project
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A model, its latest versions and its aliases, and the stages of its project in their order."""
+class Entry(NamedTuple):
+    """A model, the stages of its project, what a list tells of it, and its latest versions.
+
+    `latest` is the highest version of each stage, in the order of the stages,
+    each with when it changed.
+    """
 
     model: Model
     lifecycle: Lifecycle
     front: Front
-
-    @property
-    def latest(self) -> Sequence[tuple[Outline, int]]:
-        """The highest version of each stage, in the order of the stages, and when it changed."""
-        if len(self.front.latest) < 2:  # noqa: PLR2004 - one has no order
-            return self.front.latest
-        order = {stage.name: at for at, stage in enumerate(self.lifecycle.stages)}
-        return sorted(self.front.latest, key=lambda each: order.get(each[0].stage, len(order)))
+    latest: Sequence[tuple[Outline, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,7 @@ def entry(world: World, ref: Ref) -> Entry:
     permit(world, Action.READ, ref.project, str(ref))
     with world.store.read() as view:
         model = living_model(view, ref)
-        return Entry(model, lifecycle_of(view, ref.project), view.fronts([model])[0])
+        return _entries([model], lifecycle_of(view, ref.project), view.fronts([model]))[0]
 
 
 def sheet(world: World, ref: Ref) -> Sheet:
@@ -73,8 +69,21 @@ def select_models(world: World, project: str, selection: Selection) -> Sequence[
     with world.store.read() as view:
         found = view.select_models(project, selection)
         lifecycle = lifecycle_of(view, project)
-        fronts = view.fronts(found) if found else ()
-        return [Entry(*each) for each in zip(found, repeat(lifecycle), fronts, strict=False)]
+        return _entries(found, lifecycle, view.fronts(found) if found else ())
+
+
+def _entries(
+    found: Sequence[Model], lifecycle: Lifecycle, fronts: Sequence[Front]
+) -> Sequence[Entry]:
+    ranks = {stage.name: at for at, stage in enumerate(lifecycle.stages)}
+
+    def rank(each: tuple[Outline, int]) -> int:
+        return ranks.get(each[0].stage, len(ranks))
+
+    return [
+        Entry(model, lifecycle, front, sorted(front.latest, key=rank))
+        for model, front in zip(found, fronts, strict=True)
+    ]
 
 
 def select_versions(
@@ -82,6 +91,7 @@ def select_versions(
 ) -> tuple[Lifecycle, Sequence[FoundVersion]]:
     """Answer a page of versions of a project."""
     permit(world, Action.READ, project)
-    with world.store.read() as view:
-        found = view.select_versions(project, selection)
-        return lifecycle_of(view, project), found
+    lifecycle, found = world.store.select_versions(project, selection)
+    if lifecycle is None:
+        raise no_project(project)
+    return lifecycle, found

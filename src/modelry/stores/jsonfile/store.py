@@ -21,9 +21,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from modelry.core.errors import Corrupt, RegistryError
+from modelry.core.lifecycle import Lifecycle
 from modelry.core.model import Version
 from modelry.core.names import Ref
 from modelry.core.ports import Unit, View
+from modelry.core.selection import FoundVersion, Selection
 from modelry.core.strict_json import Json
 from modelry.durable import storing
 from modelry.stores.held import HeldView, State
@@ -99,6 +101,13 @@ class JsonStore:
     def kept(self, kind: str, key: str) -> Mapping[str, Json] | None:
         """See `Store.kept`."""
         return HeldView(self._current()).kept(kind, key)
+
+    def select_versions(
+        self, project: str, selection: Selection
+    ) -> tuple[Lifecycle | None, Sequence[FoundVersion]]:
+        """See `Store.select_versions`."""
+        with self.read() as view:
+            return view.lifecycle(project), view.select_versions(project, selection)
 
     def generation(self) -> Hashable:
         """See `Store.generation`: which files stand there, and when they were written."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
+from modelry.core.lifecycle import Lifecycle
 from modelry.core.model import Version
 from modelry.core.names import Ref
 from modelry.core.ports import Unit, View
+from modelry.core.selection import FoundVersion, Selection
 from modelry.core.strict_json import Json
 from modelry.stores.memory.tables import Tables
 from modelry.stores.memory.view import MemoryUnit, MemoryView
@@ -42,6 +44,13 @@ class MemoryStore:
     def kept(self, kind: str, key: str) -> Mapping[str, Json] | None:
         """See `Store.kept`."""
         return MemoryView(self._state).kept(kind, key)
+
+    def select_versions(
+        self, project: str, selection: Selection
+    ) -> tuple[Lifecycle | None, Sequence[FoundVersion]]:
+        """See `Store.select_versions`."""
+        with self.read() as view:
+            return view.lifecycle(project), view.select_versions(project, selection)
 
     def generation(self) -> Hashable:
         """See `Store.generation`: a count of the changes."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 
-from modelry.stores.sql.wire import Asked, Wire
+from modelry.stores.sql.wire import Ahead, Answer, Asked, Wire
 
 _OUTDATED_PLAN = "0A000"
 _INHERITED: list[object] = []
@@ -43,7 +44,7 @@ class _Own:
 
 
 class HotConnections:
-    """Asks single questions; `breaks` counts how often a connection was found broken."""
+    """Asks short questions; `breaks` counts how often a connection was found broken."""
 
     def __init__(self, conninfo: str) -> None:
         self._conninfo = conninfo
@@ -52,14 +53,25 @@ class HotConnections:
         self._process = os.getpid()
         self.breaks = 0
 
-    def row(self, question: Asked) -> tuple[Any, ...] | None:
-        """Answer the first row of a query."""
+    def row(self, question: Asked, ahead: Ahead | None = None) -> tuple[Any, ...] | None:
+        """Answer the first row of a query; see `ask`."""
+        return self.ask([question], ahead)[0].fetchone()
+
+    def ask(self, questions: Sequence[Asked], ahead: Ahead | None = None) -> list[Answer]:
+        """Answer queries that are sent together, before which something may be asked `ahead`."""
+        if ahead is None or ahead.told is not None:
+            return self._asked(questions)
+        first, *answers = self._asked([ahead.question, *questions])
+        ahead.hear(first)
+        return answers
+
+    def _asked(self, questions: Sequence[Asked]) -> list[Answer]:
         if os.getpid() != self._process:
             self._after_fork()
         own: _Own | None = getattr(self._local, "own", None)
         if own is not None:
             try:
-                return own.wire.exchange([question])[0].fetchone()
+                return own.wire.exchange(questions)
             except (psycopg.OperationalError, psycopg.NotSupportedError) as error:
                 if not own.connection.closed and error.sqlstate != _OUTDATED_PLAN:
                     raise
@@ -67,7 +79,7 @@ class HotConnections:
                 self.breaks += 1
         own = self._local.own = _Own(self._conninfo)
         self._all.add(own)
-        return own.wire.exchange([question])[0].fetchone()
+        return own.wire.exchange(questions)
 
     def _after_fork(self) -> None:
         leave_to_parent(self._local, *self._all)

@@ -21,9 +21,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from modelry.core.errors import Invalid, Unavailable
+from modelry.core.lifecycle import Lifecycle
 from modelry.core.model import Version
 from modelry.core.names import Ref
 from modelry.core.ports import Unit, View
+from modelry.core.selection import FoundVersion, Selection
 from modelry.core.strict_json import Json
 from modelry.stores.sql import rows
 from modelry.stores.sql.address import Address, address_of
@@ -32,6 +34,7 @@ from modelry.stores.sql.growth import Growth
 from modelry.stores.sql.hot import HotConnections, leave_to_parent
 from modelry.stores.sql.kept import KEPT, kept_body
 from modelry.stores.sql.lender import Lender
+from modelry.stores.sql.loan import Loan
 from modelry.stores.sql.postgresql_refusals import (
     busy,
     is_race,
@@ -43,9 +46,10 @@ from modelry.stores.sql.postgresql_unit import Numbers, PostgresqlUnit
 from modelry.stores.sql.postgresql_view import PostgresqlView
 from modelry.stores.sql.races import Race, lock_key, take_locks
 from modelry.stores.sql.revision import make_tables, refuse_other, stamped, stamps
+from modelry.stores.sql.selecting import found_in, page_query
 from modelry.stores.sql.tables import metadata
-from modelry.stores.sql.view import version_parameters, version_statement
-from modelry.stores.sql.wire import Asked, WireDriver, asked, settle, wire_of
+from modelry.stores.sql.view import LIFECYCLE, lifecycle_in, version_parameters, version_statement
+from modelry.stores.sql.wire import Ahead, Answer, Asked, WireDriver, asked, settle
 
 T = TypeVar("T")
 
@@ -58,7 +62,6 @@ TURN = 0.05
 
 READ = (Asked("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),)
 CHANGE = Asked("BEGIN ISOLATION LEVEL SERIALIZABLE")
-ROLLBACK = Asked("ROLLBACK")
 LIMITS = "SELECT set_config('enable_seqscan', 'off', true), set_config('lock_timeout', $1, true)"
 """Whoever reads a whole table conflicts with all who write to it; an index says what was read."""
 
@@ -75,6 +78,7 @@ _GENERATION = (
     "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()::text "
     "ELSE pg_current_snapshot()::text END"
 )
+_SNAPSHOT = "SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_current_snapshot()::text END"
 _DURABLE = (
     "SELECT set_config('synchronous_commit', 'on', false) "
     "WHERE current_setting('synchronous_commit') = 'off'"
@@ -107,6 +111,7 @@ class PostgresqlDatabase:
         self._apart = self._make_engine(poolclass=NullPool)
         self._lender = Lender(self._engine, settle)
         self._hot = HotConnections(address.conninfo)
+        self._local = threading.local()
         self._watch()
 
     def _watch(self) -> None:
@@ -146,7 +151,7 @@ class PostgresqlDatabase:
             self._commit(loan, lambda: driver.finish(Asked("COMMIT")))
 
     @contextmanager
-    def _lent(self, *, apart: bool = False, looking: bool = False) -> Iterator[_Loan]:
+    def _lent(self, *, apart: bool = False, looking: bool = False) -> Iterator[Loan]:
         """Lend a connection; whatever was begun on it is undone at the end.
 
         For who is only `looking` nobody waits for that.
@@ -154,7 +159,7 @@ class PostgresqlDatabase:
         if os.getpid() != self._process:
             self._after_fork()
         lender = Lender(self._apart) if apart else self._lender
-        loan = _Loan(lender)
+        loan = Loan(lender)
         try:
             yield loan
         finally:
@@ -162,7 +167,7 @@ class PostgresqlDatabase:
             if apart:
                 lender.close()
 
-    def _commit(self, loan: _Loan, commit: Callable[[], object]) -> None:
+    def _commit(self, loan: Loan, commit: Callable[[], object]) -> None:
         """End a transaction by `commit`. Raises `Unavailable` where nobody knows how it ended."""
         if loan.wire.status == TransactionStatus.INERROR:
             msg = f"{self._address.where} refused a part of the change; nothing was changed"
@@ -195,6 +200,7 @@ class PostgresqlStore(PostgresqlDatabase):
     def __init__(self, address: Address) -> None:
         super().__init__(address)
         self._turn = threading.Lock()
+        self._follows = False
         self._numbers, self._growth = Numbers(), Growth()
         with translated(address.where):
             self._prepare()
@@ -235,12 +241,47 @@ class PostgresqlStore(PostgresqlDatabase):
     @contextmanager
     def _looking(self, *, apart: bool = False) -> Iterator[View]:
         with self._lent(apart=apart, looking=True) as loan:
-            yield PostgresqlView(WireDriver(loan.connection, READ, loan.renew))
+
+            def renew() -> Connection:
+                self._hot.breaks += 1
+                return loan.renew()
+
+            yield PostgresqlView(WireDriver(loan.connection, READ, renew, ahead=self._ahead))
+
+    @property
+    def _ahead(self) -> Ahead | None:
+        """What this thread asks before it reads."""
+        ahead: Ahead | None = getattr(self._local, "ahead", None)
+        return ahead
+
+    @contextmanager
+    def marking(self) -> Iterator[Ahead]:
+        """Ask for the mark along with the first that this thread reads inside: a way less.
+
+        `Ahead.told` is then what `generation` would have answered before it, None
+        where nothing was read or nobody could tell.
+        """
+        ahead = self._local.ahead = Ahead(Asked(_SNAPSHOT), self._marked)
+        if self._follows:
+            ahead.told = self.generation()
+        try:
+            yield ahead
+        finally:
+            self._local.ahead = None
+
+    def _marked(self, answer: Answer) -> Hashable:
+        """Read the snapshot that a transaction looks at; a standby has none that says as much."""
+        row = answer.fetchone()
+        if row is None or row[0] is None:
+            self._follows = True
+            return None
+        return self._hot.breaks, row[0]
 
     def resolve(self, ref: Ref) -> Version | None:
         """See `Store.resolve`: a prepared statement on a connection of this thread."""
+        question = asked(version_statement(ref.selector), version_parameters(ref))
         with translated(self._address.where):
-            row = self._hot.row(asked(version_statement(ref.selector), version_parameters(ref)))
+            row = self._hot.row(question, self._ahead)
         return rows.version(row) if row else None
 
     def generation(self) -> Hashable:
@@ -260,6 +301,20 @@ class PostgresqlStore(PostgresqlDatabase):
         with translated(self._address.where):
             row = self._hot.row(asked(KEPT, {"kind": kind, "key": key}))
         return kept_body(row[0]) if row else None
+
+    def select_versions(
+        self, project: str, selection: Selection
+    ) -> tuple[Lifecycle | None, Sequence[FoundVersion]]:
+        """See `Store.select_versions`: by one way to the server, where the page is one question."""
+        page = page_query(project, selection)
+        if page is None:
+            with self.read() as view:
+                return view.lifecycle(project), view.select_versions(project, selection)
+        with translated(self._address.where):
+            stages = asked(LIFECYCLE, {"project": project})
+            told, found = self._hot.ask([stages, asked(*page)], self._ahead)
+        row = told.fetchone()
+        return (lifecycle_in(row[0]) if row else None), [found_in(row) for row in found.fetchall()]
 
     def glance(self) -> Glance:
         """Answer what asks for `generation` without waiting, for an event loop."""
@@ -281,7 +336,7 @@ class PostgresqlStore(PostgresqlDatabase):
                         if done:
                             return answer
 
-    def _attempt(self, loan: _Loan, work: Callable[[Unit], T], race: Race) -> tuple[bool, T]:
+    def _attempt(self, loan: Loan, work: Callable[[Unit], T], race: Race) -> tuple[bool, T]:
         """Try once; answer whether that was it, and what `work` answered."""
         renew = None if race.keys else loan.renew  # another connection has not the locks
         driver = WireDriver(loan.connection, _begin(race), renew, patient=not race.careful)
@@ -304,7 +359,7 @@ class PostgresqlStore(PostgresqlDatabase):
         return True, answer
 
     @contextmanager
-    def _in_line(self, race: Race) -> Iterator[_Loan]:
+    def _in_line(self, race: Race) -> Iterator[Loan]:
         """Lend a connection that holds the locks which the race asks for by now."""
         with self._lent() as loan:
             if not race.keys:
@@ -321,61 +376,6 @@ class PostgresqlStore(PostgresqlDatabase):
     def _after_fork(self) -> None:
         super()._after_fork()
         self._numbers, self._growth = Numbers(), Growth()
-
-
-class _Loan:
-    """A connection of a pool, for one user until it is given back."""
-
-    def __init__(self, lender: Lender) -> None:
-        self._lender = lender
-        self._use(lender.take())
-
-    def _use(self, connection: Connection) -> None:
-        self.connection, self.wire = connection, wire_of(connection)
-
-    def renew(self) -> Connection:
-        """Answer another connection in place of one that was found broken.
-
-        SQLAlchemy is let to find that out for itself: then it trusts none that is as old.
-        """
-        with suppress(DBAPIError):
-            self.connection.exec_driver_sql("SELECT 1")
-        self.connection.close()
-        self._use(self._lender.new())
-        return self.connection
-
-    def roll_back(self, *, waiting: bool = True) -> None:
-        """End what was begun. Raises `psycopg.Error` for a connection that cannot."""
-        if self.wire.status == TransactionStatus.IDLE:
-            return
-        if waiting:
-            self.wire.exchange([ROLLBACK])
-        else:
-            self.wire.leave(ROLLBACK)
-
-    def let_go(self) -> None:
-        """Give the locks of a session back; the end of a connection gives them back too."""
-        self._ended()
-        if self.connection.closed or self.connection.invalidated:
-            return
-        try:
-            self.connection.exec_driver_sql("SELECT pg_advisory_unlock_all(); RESET lock_timeout")
-        except DBAPIError:
-            self.connection.invalidate()
-
-    def _ended(self, *, waiting: bool = True) -> None:
-        """End what is left of a transaction; a connection that cannot is thrown away."""
-        if self.connection.closed or self.connection.invalidated:
-            return
-        try:
-            self.roll_back(waiting=waiting)
-        except psycopg.Error:
-            self.connection.invalidate()
-
-    def end(self, *, waiting: bool = True) -> None:
-        """Give the connection back, with nothing left on it but an answer where nobody waits."""
-        self._ended(waiting=waiting)
-        self._lender.give(self.connection)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
 )
 
 from modelry.core.model import Model, Pointer
@@ -36,8 +37,8 @@ from modelry.stores.sql.matching import (
     version_holds,
 )
 from modelry.stores.sql.newest import NewestLook
-from modelry.stores.sql.statement import Statement
-from modelry.stores.sql.tables import events, models, pointers, versions
+from modelry.stores.sql.statement import Statement, first_of
+from modelry.stores.sql.tables import counts, events, models, pointers, versions
 
 _OF_MODEL = sorted(map(str, CHANGES_OF_MODEL))
 _CHAIN: ColumnElement[str] = models.c.project + literal("/") + models.c.name_key
@@ -78,11 +79,11 @@ class SelectionLook(NewestLook):
         dialect, shape = self._driver.connection.dialect.name, shape_of(selection)
         given = given_for(project, selection)
         if dialect != "sqlite":
-            return [_found(row) for row in self._rows(_page_query(dialect, shape), **given)]
+            return [found_in(row) for row in self._rows(_page_query(dialect, shape), **given)]
         which = self._newest(project, selection)
         if which is None:
             which = [row[0] for row in self._rows(_versions_query(dialect, shape), **given)]
-        found = {row[0]: _found(row) for row in self._rows(_READING, ids=dumps(which))}
+        found = {row[0]: found_in(row) for row in self._rows(_READING, ids=dumps(which))}
         return [found[each] for each in which]
 
     def fronts(self, some: Sequence[Model]) -> Sequence[Front]:
@@ -100,10 +101,8 @@ class SelectionLook(NewestLook):
             named.setdefault(row[0], []).append(rows.pointer(row[1:]))
         changed = dict(map(tuple, changes))
         return [
-            Front(
-                changed[model.id], tuple(latest.get(model.id, ())), tuple(named.get(model.id, ()))
-            )
-            for model in some
+            rows.made(Front, (changed[each.id], latest.get(each.id, ()), named.get(each.id, ())))
+            for each in some
         ]
 
     def changed(self, model: Model, number: int) -> int:
@@ -149,6 +148,15 @@ def _page_query(dialect: str, shape: Shape) -> Select[Any] | Statement:
     return ready(_reading(dialect).where(versions.c.id.in_(which)).order_by(*by), shape)
 
 
+def page_query(project: str, selection: Selection) -> tuple[Statement, dict[str, object]] | None:
+    """Answer how PostgreSQL is asked for a page of versions; None where it takes more than that.
+
+    `found_in` reads its rows.
+    """
+    query = _page_query("postgresql", shape_of(selection))
+    return (query, given_for(project, selection)) if isinstance(query, Statement) else None
+
+
 def _which(dialect: str, shape: Shape) -> Select[Any]:
     """Answer which versions match, as many as a page has."""
     tongue = Tongue(dialect)
@@ -188,7 +196,8 @@ def _reading(dialect: str) -> Select[Any]:
 _READING = Statement(_reading("sqlite").where(versions.c.id.in_(Tongue("sqlite").given("ids"))))
 
 
-def _found(row: rows.Row) -> FoundVersion:
+def found_in(row: rows.Row) -> FoundVersion:
+    """Make what was found of a row of a page."""
     *outline, title, changed = row
     return rows.made(FoundVersion, (rows.outline(outline), title, changed))
 
@@ -198,14 +207,8 @@ def _front_queries(dialect: str) -> tuple[Statement, Statement, Statement]:
     """Ask some models for the highest version of each stage, for aliases, and for last changes."""
     tongue = Tongue(dialect)
     ids = tongue.given("ids")
-    heights = (
-        select(versions.c.model_id, versions.c.stage, func.max(versions.c.number).label("number"))
-        .where(versions.c.model_id.in_(ids), versions.c.deleted.is_(None))
-        .group_by(versions.c.model_id, versions.c.stage)
-        .subquery()
-    )
-    same = and_(versions.c.model_id == heights.c.model_id, versions.c.number == heights.c.number)
     columns = (*rows.OUTLINE_COLUMNS, tongue.source(), versions.c.model_id, versions.c.changed)
+    latest = _highest if dialect == "sqlite" else _highest_from_above
     aliases = (
         select(pointers.c.model_id, *rows.POINTER_COLUMNS)
         .where(pointers.c.model_id.in_(ids), pointers.c.kind == "alias")
@@ -213,7 +216,39 @@ def _front_queries(dialect: str) -> tuple[Statement, Statement, Statement]:
     )
     changed = select(models.c.id, _MODEL_CHANGED).where(models.c.id.in_(ids))
     return (
-        Statement(select(*columns).select_from(heights.join(versions, same)), fitted=True),
+        Statement(latest(select(*columns), ids), fitted=True),
         Statement(aliases, fitted=True),
         Statement(changed, fitted=True),
     )
+
+
+def _highest(query: Select[Any], ids: Select[Any]) -> Select[Any]:
+    """Let a query read the living version with the highest number of each stage of some models."""
+    heights = (
+        select(versions.c.model_id, versions.c.stage, func.max(versions.c.number).label("number"))
+        .where(versions.c.model_id.in_(ids), versions.c.deleted.is_(None))
+        .group_by(versions.c.model_id, versions.c.stage)
+        .subquery()
+    )
+    same = and_(versions.c.model_id == heights.c.model_id, versions.c.number == heights.c.number)
+    return query.select_from(heights.join(versions, same))
+
+
+def _highest_from_above(query: Select[Any], ids: Select[Any]) -> Select[Any]:
+    """Do the same where a join can look for each row anew: down from the last of each model.
+
+    The highest of a stage is among the last as a rule, so not all are looked at.
+    """
+    each = versions.alias()
+    found = (
+        select(each.c.id)
+        .where(
+            each.c.model_id == counts.c.model_id,
+            each.c.stage == counts.c.stage,
+            each.c.deleted.is_(None),
+        )
+        .order_by(each.c.number.desc())
+    )
+    top = first_of(found.correlate(counts)).lateral()
+    both = counts.join(top, true()).join(versions, versions.c.id == top.c.id)
+    return query.select_from(both).where(counts.c.model_id.in_(ids), counts.c.living > 0)

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,9 +25,11 @@ from sqlalchemy.dialects import sqlite as dialect
 from sqlalchemy.pool import NullPool
 
 from modelry.core.errors import Invalid, Unavailable
+from modelry.core.lifecycle import Lifecycle
 from modelry.core.model import Version
 from modelry.core.names import Ref, Selector
 from modelry.core.ports import Unit, View
+from modelry.core.selection import FoundVersion, Selection
 from modelry.core.strict_json import Json
 from modelry.stores.sql import rows
 from modelry.stores.sql.driver import driver, journal
@@ -250,6 +252,13 @@ class SqliteStore(SqliteFile):
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         self._bare.append(connection)
         return connection
+
+    def select_versions(
+        self, project: str, selection: Selection
+    ) -> tuple[Lifecycle | None, Sequence[FoundVersion]]:
+        """See `Store.select_versions`."""
+        with self.read() as view:
+            return view.lifecycle(project), view.select_versions(project, selection)
 
     def generation(self) -> Hashable:
         """See `Store.generation`: SQLite counts for a connection what all others commit.

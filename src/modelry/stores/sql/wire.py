@@ -8,7 +8,7 @@ the way to the server and back together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import psycopg
@@ -54,6 +54,21 @@ class Answer:
         """Answer all rows that are left."""
         rows, self._rows = self._rows, []
         return rows
+
+
+class Ahead:
+    """A question that goes ahead of the first that is sent, with it and in its transaction.
+
+    `told` is what `read` makes of the answer, None while there is none.
+    """
+
+    def __init__(self, question: Asked, read: Callable[[Answer], Hashable]) -> None:
+        self.question, self._read = question, read
+        self.told: Hashable = None
+
+    def hear(self, answer: Answer) -> None:
+        """Take the answer."""
+        self.told = self._read(answer)
 
 
 class Wire:
@@ -111,9 +126,7 @@ class Wire:
             if not left:
                 pgconn.enter_pipeline_mode()
             steps = self._send(pgconn, sent)
-            if left:
-                self._connection.wait(_answers(pgconn, []))
-            self._connection.wait(_answers(pgconn, found))
+            self._connection.wait(_answers(pgconn, [[], found] if left else [found]))
             pgconn.exit_pipeline_mode()
         except BaseException as error:
             self._connection.close()
@@ -161,24 +174,28 @@ class Wire:
         return Answer(self._adapter.load_rows(0, result.ntuples, tuple), result.ntuples)
 
 
-def _answers(pgconn: PGconn, found: list[PGresult]) -> Generator[Wait, int, None]:
-    """Send what is left to send and collect what comes back, for `psycopg.Connection.wait`."""
+def _answers(pgconn: PGconn, parts: Sequence[list[PGresult]]) -> Generator[Wait, int, None]:
+    """Send what is left to send and collect what comes back, for `psycopg.Connection.wait`.
+
+    Each of the parts takes what was sent together.
+    """
     while pgconn.flush():
         ready = yield Wait.RW
         if ready & Ready.R:  # who does not read while it writes may wait for one who does so too
             pgconn.consume_input()
-    while True:
-        while pgconn.is_busy():
-            yield Wait.R
-            pgconn.consume_input()
-        result = pgconn.get_result()
-        if result is not None and result.status == ExecStatus.PIPELINE_SYNC:
-            return
-        if result is not None:
-            found.append(result)
-        elif pgconn.status != ConnStatus.OK:
-            msg = "the connection is lost"
-            raise psycopg.OperationalError(msg)
+    for part in parts:
+        while True:
+            while pgconn.is_busy():
+                yield Wait.R
+                pgconn.consume_input()
+            result = pgconn.get_result()
+            if result is not None and result.status == ExecStatus.PIPELINE_SYNC:
+                break
+            if result is not None:
+                part.append(result)
+            elif pgconn.status != ConnStatus.OK:
+                msg = "the connection is lost"
+                raise psycopg.OperationalError(msg)
 
 
 def _refuse(found: Sequence[PGresult]) -> None:
@@ -214,7 +231,7 @@ class WireDriver(Driver):
 
     `begin` goes before the first. Where the connection is found broken by then,
     nothing was begun: `renew` gives another, once. With `patient` false nothing
-    waits, so each refusal comes where it belongs.
+    waits, so each refusal comes where it belongs. `ahead` comes next after `begin`.
     """
 
     def __init__(
@@ -224,9 +241,10 @@ class WireDriver(Driver):
         renew: Callable[[], Connection] | None = None,
         *,
         patient: bool = True,
+        ahead: Ahead | None = None,
     ) -> None:
         super().__init__(connection)
-        self._begin, self._renew = begin, renew
+        self._begin, self._renew, self._ahead = begin, renew, ahead
         self._wire = wire_of(connection)
         self._waiting: list[Asked] = []
         self._coming: list[Asked] = []
@@ -288,17 +306,30 @@ class WireDriver(Driver):
 
     def _send(self) -> list[Answer]:
         first, self._begin = self._begin, ()
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead.told is None:
+            self._waiting.insert(0, ahead.question)
+        else:
+            ahead = None
         sent, self._waiting = [*first, *self._waiting], []
         if not sent:
             return []
+        answers = self._exchange(sent, first)[len(first) :]
+        if ahead is None:
+            return answers
+        ahead.hear(answers[0])
+        return answers[1:]
+
+    def _exchange(self, sent: Sequence[Asked], first: Sequence[Asked]) -> list[Answer]:
+        """Send, and where nothing was begun send it once more on another connection."""
         try:
-            return self._wire.exchange(sent)[len(first) :]
+            return self._wire.exchange(sent)
         except psycopg.OperationalError:
             if not first or self._renew is None or not self._wire.closed:
                 raise
         self._connection = self._renew()
         self._wire = wire_of(self._connection)
-        return self._wire.exchange(sent)[len(first) :]
+        return self._wire.exchange(sent)
 
 
 def asked(statement: Statement, given: Mapping[str, object]) -> Asked:
