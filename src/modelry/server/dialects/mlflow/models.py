@@ -24,7 +24,7 @@ from modelry.server.dialects.mlflow.names import (
 from modelry.server.dialects.mlflow.pages import page, page_in
 from modelry.server.dialects.mlflow.prompts import exists, is_prompt
 from modelry.server.dialects.mlflow.refusals import EXISTS, Refusal
-from modelry.server.dialects.mlflow.shapes import Shape, model_shape, version_shape
+from modelry.server.dialects.mlflow.shapes import model_shape, version_shape
 
 _BASE = "/2.0/mlflow/registered-models"
 
@@ -134,7 +134,7 @@ def latest(asked: Asked) -> Work:
     def work(service: Service) -> Document:
         entry = found(service, asked, name)
         kept = {stages.known(stage, entry.lifecycle) for stage in wanted}
-        shapes: list[Shape] = [
+        shapes = [
             version_shape(entry.lifecycle, title_of(entry.model), each, changed)
             for each, changed in entry.latest
             if not wanted or each.stage in kept

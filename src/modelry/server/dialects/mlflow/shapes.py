@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from modelry.core.lifecycle import Lifecycle, Stage
 from modelry.core.model import Version
@@ -12,42 +13,80 @@ from modelry.core.verbs.catalogue import Entry, Sheet
 from modelry.server.dialects.mlflow import stages
 from modelry.server.dialects.mlflow.names import MODEL_ID, OWN, RUN_LINK
 
-Shape = dict[str, Any]
 _MICROS = 1000
 """Microseconds of a millisecond, in which MLflow counts time."""
 
 
-def model_shape(entry: Entry) -> Shape:
+class TagShape(msgspec.Struct, gc=False):
+    """A tag."""
+
+    key: str
+    value: str
+
+
+class AliasShape(msgspec.Struct, gc=False):
+    """An alias of a model, and the version that it names."""
+
+    alias: str
+    version: str
+
+
+class VersionShape(msgspec.Struct, omit_defaults=True):
+    """A version; times are milliseconds."""
+
+    name: str
+    version: str
+    creation_timestamp: int
+    last_updated_timestamp: int
+    user_id: str
+    current_stage: str
+    description: str
+    source: str
+    run_id: str
+    status: str
+    run_link: str
+    tags: Sequence[TagShape] | None = None
+    aliases: Sequence[str] | None = None
+    model_id: str | None = None
+
+
+class ModelShape(msgspec.Struct, omit_defaults=True):
+    """A registered model."""
+
+    name: str
+    creation_timestamp: int
+    last_updated_timestamp: int
+    user_id: str
+    description: str = ""
+    latest_versions: Sequence[VersionShape] | None = None
+    tags: Sequence[TagShape] | None = None
+    aliases: Sequence[AliasShape] | None = None
+
+
+def model_shape(entry: Entry) -> ModelShape:
     """Answer a registered model."""
-    model, title = entry.model, title_of(entry.model)
-    shape: Shape = {
-        "name": title,
-        "creation_timestamp": model.created // _MICROS,
-        "last_updated_timestamp": entry.front.changed // _MICROS,
-        "user_id": model.author,
-    }
-    if model.description:
-        shape["description"] = model.description
-    if latest := entry.latest:
-        shape["latest_versions"] = [
-            version_shape(entry.lifecycle, title, each, changed, listed=True)
-            for each, changed in latest
-        ]
-    if tags := tags_shape(model.tags):
-        shape["tags"] = tags
-    if aliases := entry.front.aliases:
-        shape["aliases"] = [{"alias": each.name, "version": str(each.number)} for each in aliases]
-    return shape
+    model, lifecycle, front, latest = entry.model, entry.lifecycle, entry.front, entry.latest
+    title = title_of(model)
+    return ModelShape(
+        title,
+        model.created // _MICROS,
+        front.changed // _MICROS,
+        model.author,
+        model.description,
+        [version_shape(lifecycle, title, each, at, listed=True) for each, at in latest] or None,
+        _tags(model.tags),
+        [AliasShape(each.name, str(each.number)) for each in front.aliases] or None,
+    )
 
 
-def sheet_shape(sheet: Sheet) -> Shape:
+def sheet_shape(sheet: Sheet) -> VersionShape:
     """Answer a version that was looked up beside its model."""
     return version_shape(
         sheet.lifecycle, title_of(sheet.model), outline_of(sheet.version), sheet.changed
     )
 
 
-def new_shape(title: str, version: Version) -> Shape:
+def new_shape(title: str, version: Version) -> VersionShape:
     """Answer a version that was just made: it is where its project begins."""
     return version_shape(
         Lifecycle((Stage(version.stage),)), title, outline_of(version), version.created
@@ -56,33 +95,29 @@ def new_shape(title: str, version: Version) -> Shape:
 
 def version_shape(
     lifecycle: Lifecycle, title: str, version: Outline, changed: int, *, listed: bool = False
-) -> Shape:
+) -> VersionShape:
     """Answer a version; one that is `listed` in its model says no aliases, which stand there."""
     _, number, stage, aliases, tags, description, source, run_id, author, created = version
-    shape: Shape = {
-        "name": title,
-        "version": str(number),
-        "creation_timestamp": created // _MICROS,
-        "last_updated_timestamp": changed // _MICROS,
-        "user_id": author,
-        "current_stage": stages.NAMES.get(stage) or stages.shown(lifecycle, stage),
-        "description": description,
-        "source": source,
-        "run_id": run_id or "",
-        "status": "READY",
-        "run_link": tags.get(RUN_LINK, ""),
-    }
-    if shown := tags_shape(tags):
-        shape["tags"] = shown
-    if aliases and not listed:
-        shape["aliases"] = list(aliases)
-    if model_id := tags.get(MODEL_ID):
-        shape["model_id"] = model_id
-    return shape
+    return VersionShape(
+        title,
+        str(number),
+        created // _MICROS,
+        changed // _MICROS,
+        author,
+        stages.NAMES.get(stage) or stages.shown(lifecycle, stage),
+        description,
+        source,
+        run_id or "",
+        "READY",
+        tags.get(RUN_LINK, ""),
+        _tags(tags),
+        aliases if aliases and not listed else None,
+        tags.get(MODEL_ID) or None,
+    )
 
 
-def tags_shape(tags: Mapping[str, str]) -> list[Shape]:
-    """Answer tags as a list, without those that are fields here."""
+def _tags(tags: Mapping[str, str]) -> Sequence[TagShape] | None:
+    """Answer tags without those that are fields here, None where none is left."""
     if not tags:
-        return []
-    return [{"key": key, "value": value} for key, value in tags.items() if not key.startswith(OWN)]
+        return None
+    return [TagShape(key, value) for key, value in tags.items() if not key.startswith(OWN)] or None
