@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 from modelry.core.ports import Store
 from modelry.core.service import Service
 from modelry.core.verbs.world import World
-from modelry.server import direct
+from modelry.server import direct, hot
 from modelry.server.app import make_app
 from modelry.server.direct import Direct, DirectProtocol
 from modelry.server.first import first_admin
@@ -200,6 +200,47 @@ def test_what_is_remembered_is_answered_without_the_app_and_in_the_same_words(si
             assert list(heard.headers) == list(usual.headers)
             assert (heard.status, heard.body) == (200, usual.body)
             assert re.fullmatch("[0-9a-f]{32}", heard.headers["x-request-id"])
+
+
+def test_what_was_just_read_is_answered_whole_and_in_the_same_words(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wholes: list[bytes] = []
+    whole = Direct.whole
+
+    def noted(direct: Direct, *args: Any, **more: Any) -> bytes:  # noqa: ANN401 - handed on
+        wholes.append(whole(direct, *args, **more))
+        return wholes[-1]
+
+    monkeypatch.setattr(Direct, "whole", noted)
+    with site.line() as line:
+        site.tag("a")
+        heard = line.ask(ONE)
+        assert (len(wholes), heard.tags) == (1, {"who": "a"})
+        assert wholes[0].endswith(heard.body)
+        monkeypatch.setattr(hot, "WHOLE", "what no server can")
+        site.tag("b")
+        usual = line.ask(ONE)
+        assert (len(wholes), usual.tags) == (1, {"who": "b"})
+        assert list(heard.headers) == list(usual.headers)
+        aside = {"date", "x-request-id", "etag", "repr-digest", "content-length"}
+        for name in heard.headers.keys() - aside:
+            assert heard.headers[name] == usual.headers[name]
+
+
+def test_a_line_that_is_not_to_stay_is_closed_after_a_whole_answer(site: Site) -> None:
+    site.tag("a")
+    with site.line() as line:
+        heard = line.ask(ONE, Connection="close")
+        assert (heard.tags, heard.headers["connection"]) == ({"who": "a"}, "close")
+        assert line.connection.recv(1) == b""
+
+
+def test_questions_behind_one_that_is_answered_whole_are_answered_too(site: Site) -> None:
+    site.tag("a")
+    with site.line() as line:
+        line.connection.sendall(line.question(ONE) + line.question(TWO) + line.question(ONE))
+        assert [line.hear().tags for _ in range(3)] == [{"who": "a"}, {}, {"who": "a"}]
 
 
 def test_a_question_in_the_same_bytes_is_not_read_again(site: Site) -> None:
@@ -406,6 +447,11 @@ def test_it_is_counted_like_every_other(site: Site) -> None:
         assert ONE not in site.asked
         grown = [after - was for after, was in zip(counted(), before, strict=True)]
         assert grown == [5, 5 * size, 5]
+        site.tag("a")
+        before = counted()
+        size = len(line.ask(ONE).body)
+        grown = [after - was for after, was in zip(counted(), before, strict=True)]
+        assert grown == [1, size, 0]
 
 
 def test_a_question_whose_asker_goes_away_is_no_harm(site: Site) -> None:

@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 from server_site import Answer, Caller, Loop, Site, site_on
+from starlette.requests import Request
 
 from modelry.core.ports import Store
 from modelry.server.app import make_app
+from modelry.server.callers import Callers
+from modelry.server.dialect import Hot
+from modelry.server.hot import HotDoors
 from modelry.settings import ServerSettings
 from modelry.stores.memory import MemoryStore
 from modelry.stores.sql import SqliteStore
@@ -176,6 +180,80 @@ def test_a_hot_door_shows_nothing_to_whom_it_was_taken_from(two: tuple[Site, Loo
     (token,) = admin.get("/registry/tokens", params={"account": "bob"}).json()["items"]
     admin.delete(f"/registry/tokens/{token['id']}")
     assert bob.get(f"{path}7").status_code == 401
+
+
+LOOKS = {
+    "natively": f"{VERSIONS}/1",
+    "by MLflow": f"{MLFLOW}/get?name=m&version=1",
+    "a search": f"{MLFLOW}/search?filter=name%3D%27m%27",
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_look_is_at_what_may_be_seen_now_and_each_denial_is_recorded_once(
+    two: tuple[Site, Loop], look: str
+) -> None:
+    """Who asks was remembered, and what he asks for was not."""
+    admin, bob = known(two)
+    path = LOOKS[look]
+    assert bob.get(path).status_code == 200
+    for times in (1, 2):
+        assert admin.delete(MEMBER).status_code == 204
+        assert bob.get(path).status_code == 404
+        assert len(denials(admin)) == times
+        admin.put(MEMBER, {"role": "reader"})
+        assert bob.get(path).status_code == 200
+        assert len(denials(admin)) == times
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_what_others_commit_costs_a_look_nothing_and_what_is_about_access_one_more(
+    two: tuple[Site, Loop], look: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin, bob = known(two)
+    path = LOOKS[look]
+    bob.get(path)
+    answers: list[str] = []
+    answer = HotDoors._answer
+
+    def counted(doors: HotDoors, request: Request, hot: Hot) -> Any:  # noqa: ANN401 - handed on
+        answers.append(request.scope["path"])
+        return answer(doors, request, hot)
+
+    monkeypatch.setattr(HotDoors, "_answer", counted)
+    for times in (1, 2, 3):
+        natively(admin)
+        assert bob.get(path).status_code == 200
+        assert len(answers) == times
+    admin.put(MEMBER, {"role": "reader"})
+    assert bob.get(path).status_code == 200
+    along = hasattr(two[0].world.store, "marking")
+    assert len(answers) == (5 if along else 4)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_look_with_a_token_that_was_revoked_elsewhere_is_refused(
+    two: tuple[Site, Loop], look: str
+) -> None:
+    admin, bob = known(two)
+    assert bob.get(LOOKS[look]).status_code == 200
+    (token,) = admin.get("/registry/tokens", params={"account": "bob"}).json()["items"]
+    natively(admin)
+    assert bob.get(LOOKS[look]).status_code == 200
+    assert admin.delete(f"/registry/tokens/{token['id']}").status_code == 204
+    assert bob.get(LOOKS[look]).status_code == 401
+
+
+def test_a_token_that_is_used_by_looks_alone_is_told_as_used(
+    two: tuple[Site, Loop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin, bob = known(two)
+    (token,) = admin.get("/registry/tokens", params={"account": "bob"}).json()["items"]
+    told: list[str | None] = []
+    monkeypatch.setattr(Callers, "used", lambda _, *use: told.append(use[0]))
+    for look in LOOKS.values():
+        assert bob.get(look).status_code == 200
+    assert told == [token["id"]] * len(LOOKS)
 
 
 def test_a_key_that_did_its_work_answers_who_may_still_ask(two: tuple[Site, Loop]) -> None:

@@ -79,6 +79,18 @@ class Callers:
         """Say whether nothing about access has changed since `stamp`."""
         return access_stamp(self._world.store) == stamp
 
+    def held(self, known: Remembered, mark: Hashable) -> bool:
+        """Say whether somebody was still who he was at `mark`, at which something was read for him.
+
+        Then his token was used. Without a mark, or where something was committed since access was looked
+        at, it is whether he is so now, which is later.
+        """
+        stamp, _ = self._current(mark)
+        if stamp != known.stamp:
+            return False
+        self.used(known.actor.token, self._world.clock.now())
+        return True
+
     def used(self, token_id: str | None, now: int) -> None:
         """Note that a token was used."""
         if token_id is not None:
@@ -89,7 +101,7 @@ class Callers:
             msg = "this takes a token: sign in (modelry login) or set MODELRY_TOKEN"
             raise Unauthenticated(msg)
         key = _key(token)
-        actor = self._current(mark).get(key)
+        actor = self._current(mark)[1].get(key)
         if actor is None or (actor.expires is not None and actor.expires <= now):
             with self._world.store.read() as view:
                 actor, stamp = authenticate(view, token, now), access_stamp(view)
@@ -100,17 +112,17 @@ class Callers:
                     self._known[key] = actor
         return actor
 
-    def _current(self, mark: Hashable) -> Mapping[bytes, Actor]:
-        """Answer who is known by now: nobody where accounts, members or tokens changed since."""
+    def _current(self, mark: Hashable) -> tuple[str, Mapping[bytes, Actor]]:
+        """Answer the stamp of access, and who is known by it: nobody where it has changed."""
         with self._lock:
-            if mark is not None and mark == self._mark:
-                return self._known
+            if mark is not None and mark == self._mark and self._stamp is not None:
+                return self._stamp, self._known
         stamp = access_stamp(self._world.store)
         with self._lock:
             if stamp != self._stamp:
                 self._known, self._stamp = {}, stamp
             self._mark = mark
-            return self._known
+            return stamp, self._known
 
     def note_uses(self) -> None:
         """Keep when tokens were last used; called now and then."""

@@ -18,6 +18,7 @@ from modelry.core.ports import View
 from modelry.core.service import Service
 from modelry.core.verbs.world import Outdated, RequestKey, World
 from modelry.server.callers import Callers, Remembered, Told
+from modelry.server.early import Early
 from modelry.server.slips import Slips
 from modelry.server.streams import Threads
 from modelry.settings import ServerSettings
@@ -27,6 +28,9 @@ _KEY = re.compile(r"[!-~]{1,128}", re.ASCII)
 _BEARER = "bearer "
 MARK = "mark"
 """Where the state of a request keeps the mark of the store at which it is answered."""
+
+EARLY = "early"
+"""Where it keeps who asks, while that is not sure (`Early`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +193,19 @@ class Call:
         self.request.state.actor = actor.name
         return actor
 
+    def service(self, actor: Actor) -> Service:
+        """Answer the registry as the caller sees it, who asks for nothing but to read."""
+        early = self._early()
+        return self.desk.service(actor, self.trace, doubt=early.doubt if early else None)
+
+    def _early(self) -> Early | None:
+        early: Early | None = getattr(self.request.state, EARLY, None)
+        return early
+
     def _holder(self, token: str | None) -> Actor:
+        early = self._early()
+        if early is not None:
+            return early.holder(token)
         trace, mark = self.trace, getattr(self.request.state, MARK, None)
         return self.desk.callers.actor(token, trace["address"], trace["request"], mark)
 

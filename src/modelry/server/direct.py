@@ -9,22 +9,23 @@ Everything that is not plainly one goes the usual way, which is uvicorn's own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Sequence
+from collections.abc import Awaitable, Hashable, Sequence
 from time import perf_counter
 from typing import NamedTuple, cast
 
-from starlette.types import Scope
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from modelry.server.hot import HotDoors, Key
 from modelry.telemetry import request_ids
-from modelry.telemetry.middleware import Telemetry
+from modelry.telemetry.middleware import WHOLE, Telemetry
 
 Headers = Sequence[tuple[bytes, bytes]]
 Peer = tuple[str, int] | None
 
 _OK = b"HTTP/1.1 200 OK\r\n"
+_CLOSE = b"connection: close\r\n"
 _ASIDE = frozenset({
     b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"if-none-match",
     b"x-forwarded-for", b"x-forwarded-proto",
@@ -93,14 +94,20 @@ class Direct:
         if found is None or not found.head:
             return None
         request_id = request_ids.request_id(headers)
-        if self._usual[0] is not usual:
-            self._usual = usual, b"".join([b"%b: %b\r\n" % header for header in usual])
-        last = b"x-request-id: %b\r\n\r\n" % request_id.encode()
         self._doors.hit()
         self._telemetry.answered(
             question.path, client, request_id, begun, found.actor, found.route, found.body
         )
-        return b"".join((_OK, self._usual[1], found.head, last, found.body))
+        return self.whole(usual, found.head, request_id, found.body)
+
+    def whole(
+        self, usual: Headers, head: bytes, request_id: str, body: bytes, *, last: bool = False
+    ) -> bytes:
+        """Answer a response with status 200 as it is sent, the `last` of its connection or not."""
+        if self._usual[0] is not usual:
+            self._usual = usual, b"".join([b"%b: %b\r\n" % header for header in usual])
+        end = b"%bx-request-id: %b\r\n\r\n" % (_CLOSE if last else b"", request_id.encode())
+        return b"".join((_OK, self._usual[1], head, end, body))
 
 
 class DirectProtocol(HttpToolsProtocol):
@@ -244,7 +251,7 @@ class DirectProtocol(HttpToolsProtocol):
         if direct is not None and cycle.keep_alive and not self.pipeline:
             key = direct.key(scope)
         if direct is None or key is None or self.flow.write_paused:
-            super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]  # as uvicorn gave it
+            self._begin(direct, cycle, app)
             return
         question = Question(key, scope["path"])
         self._asked = question, scope
@@ -265,7 +272,7 @@ class DirectProtocol(HttpToolsProtocol):
         if told.exception() is None and cycle.keep_alive:
             self._answer(direct, cycle, app, question, told.result(), begun)
         else:
-            super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]  # as uvicorn gave it
+            self._begin(direct, cycle, app)
 
     def _answer(  # noqa: PLR0913 - a question, and what answers it
         self, direct: Direct, cycle: RequestResponseCycle, app: object, question: Question,
@@ -276,8 +283,59 @@ class DirectProtocol(HttpToolsProtocol):
             question, mark, scope["headers"], scope["client"], cycle.default_headers, begun
         )
         if answer is None:
-            super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]  # as uvicorn gave it
+            self._begin(direct, cycle, app)
             return
         cycle.response_started = cycle.response_complete = True
         self.transport.write(answer)
         self.on_response_complete()
+
+    def _begin(self, direct: Direct | None, cycle: RequestResponseCycle, app: object) -> None:
+        """Begin a task for the app, which may answer all at once."""
+        if direct is not None:
+            cycle.scope.setdefault("extensions", {})[WHOLE] = {}
+            app = _able(direct, cycle, cast("ASGIApp", app))
+        super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]  # as uvicorn gave it
+
+
+def _able(direct: Direct, cycle: RequestResponseCycle, app: ASGIApp) -> ASGIApp:
+    """Let an app answer a request by one message too (`WHOLE`)."""
+
+    def run(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return app(scope, receive, _Whole(direct, cycle, send).send)
+
+    return run
+
+
+class _Whole:
+    """How an app that may do so answers a request."""
+
+    __slots__ = ("_cycle", "_direct", "_usual")
+
+    def __init__(self, direct: Direct, cycle: RequestResponseCycle, usual: Send) -> None:
+        self._direct, self._cycle, self._usual = direct, cycle, usual
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Send what an app answers, by uvicorn's way where it is in pieces."""
+        if message["type"] == WHOLE:
+            return self._send(message)
+        return self._usual(message)
+
+    async def _send(self, message: Message) -> None:
+        cycle = self._cycle
+        if cycle.flow.write_paused and not cycle.disconnected:
+            await cycle.flow.drain()
+        if cycle.disconnected:
+            return
+        if cycle.response_started:
+            msg = "the answer has begun already"
+            raise RuntimeError(msg)
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        cycle.transport.write(self._direct.whole(
+            cycle.default_headers, message["head"], message["request_id"], message["body"],
+            last=not cycle.keep_alive,
+        ))  # fmt: skip
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            cycle.transport.close()
+        cycle.on_response()

@@ -9,20 +9,24 @@ be stale.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from modelry.core.errors import RegistryError
+from modelry.core.verbs.world import Outdated
 from modelry.server import answers
-from modelry.server.desk import MARK, Desk
+from modelry.server.desk import EARLY, MARK, Desk
 from modelry.server.dialect import Dialect, Hot, HotDoor
+from modelry.server.early import Early, marking_of
 from modelry.server.edge import RAW_SECURITY, Edge
 from modelry.server.marks import Marks
 from modelry.server.problems import problem
 from modelry.telemetry.metrics import metrics
+from modelry.telemetry.middleware import WHOLE
 
 _MOST = 20_000
 _MOST_BYTES = 64 * 1024 * 1024
@@ -61,6 +65,7 @@ class HotDoors:
         self._posts = tuple(path for door in doors for path in door.posts)
         self._varying = frozenset(name for door in doors for name in door.varying) | {b"origin"}
         self.marks = Marks(desk.world.store, desk.threads.run)
+        self._marking = marking_of(desk.world)
         self._known: dict[Key, _Remembered] = {}
         self._at: Hashable = None
         self._moves = 0
@@ -207,20 +212,35 @@ class HotDoors:
         self._moves += 1
 
     def _read(self, request: Request, hot: Hot) -> tuple[Hashable, _Remembered | None]:
+        """Read an answer, and the mark of a moment that is not later."""
+        if self._marking is not None:
+            early = Early(self._desk.callers)
+            with suppress(Outdated), _stated(request, EARLY, early):
+                return early.read(self._marking, lambda: self._answer(request, hot))
         mark = self._desk.world.store.generation()
-        setattr(request.state, MARK, mark)
-        try:
-            actor, response = hot.read(request)
-        finally:
-            delattr(request.state, MARK)
+        with _stated(request, MARK, mark):
+            return mark, self._answer(request, hot)
+
+    def _answer(self, request: Request, hot: Hot) -> _Remembered | None:
+        actor, response = hot.read(request)
         if response is None:
-            return mark, None
-        etag = response.headers.get("etag", "").encode()
+            return None
+        etag = next((value for name, value in response.raw_headers if name == b"etag"), b"")
         headers = [*response.raw_headers, *RAW_SECURITY]
-        return mark, _Remembered(
+        return _Remembered(
             bytes(response.body), etag, headers, _head(headers), actor.name, actor.token,
             actor.expires, hot.name,
         )  # fmt: skip
+
+
+@contextmanager
+def _stated(request: Request, name: str, what: object) -> Iterator[None]:
+    """Let the state of a request keep something."""
+    setattr(request.state, name, what)
+    try:
+        yield
+    finally:
+        delattr(request.state, name)
 
 
 def _head(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
@@ -253,6 +273,9 @@ async def _send(found: _Remembered, seen: bytes, scope: Scope, send: Send) -> No
         headers = [(b"etag", found.etag), *RAW_SECURITY]
         await send({"type": "http.response.start", "status": 304, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
+        return
+    if found.head and WHOLE in scope.get("extensions", ()):
+        await send({"type": WHOLE, "status": 200, "head": found.head, "body": found.body})
         return
     await send({"type": "http.response.start", "status": 200, "headers": found.headers})
     await send({"type": "http.response.body", "body": found.body})

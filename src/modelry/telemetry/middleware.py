@@ -21,6 +21,13 @@ _CLIENT_GONE = 499
 _BROKEN = 500
 _OK = 200
 
+WHOLE = "modelry.response.whole"
+"""An extension of ASGI: a whole answer in one message.
+
+It has a `status`, the `head` (lines of headers as they are sent) and the `body`,
+and gets the `request_id` here.
+"""
+
 
 class Telemetry:
     """Wraps an ASGI app; to be the outermost layer.
@@ -163,4 +170,7 @@ class _Exchange:
             message = {**message, "headers": [*message.get("headers", ()), named]}
         elif message["type"] == "http.response.body":
             self.sent += len(message.get("body", b""))
+        elif message["type"] == WHOLE:
+            self.status, self.sent = message["status"], len(message["body"])
+            message = {**message, "request_id": self.request_id}
         return self._send(message)

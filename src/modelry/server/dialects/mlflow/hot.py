@@ -61,7 +61,7 @@ class _Read:
             answer = self.what(self._asked(request.scope))
         except Exception as error:
             raise misread(error) from error
-        return actor, answer(self.desk.service(actor, call.trace))
+        return actor, answer(call.service(actor))
 
     def _asked(self, scope: Scope) -> Asked:
         place = place_of(scope["path"])

@@ -39,7 +39,7 @@ class _Version:
         """Answer the version."""
         call = Call(self.desk, request)
         actor = call.actor()
-        service = self.desk.service(actor, call.trace)
+        service = call.service(actor)
         return actor, answers.of_version(body_of(service, service.resolve(self.find(service))))
 
     def refuse(self, error: Exception, request_id: str) -> Response:
