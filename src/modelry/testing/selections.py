@@ -116,6 +116,35 @@ class SelectionConformance:
         assert [(each.number, at) for each, at in front.latest] == [(2, 5000)]
         assert front.aliases == ()
 
+    def test_what_a_list_tells_of_models_is_what_each_tells_alone(self, store: Store) -> None:
+        store.change(_many)
+        with store.read() as view:
+            found = view.select_models("default", Selection((), (Sort("name"),), 0, 99))
+            together = view.fronts(found)
+            others = view.fronts([each for each in found if each.name != found[0].name])
+        assert len(together) == len(found) > 1
+        for model, front, other in zip(found[1:], together[1:], others, strict=True):
+            with store.read() as view:
+                (alone,) = view.fronts([model])
+                versions = [each for each in view.every_version(model) if each.deleted is None]
+            assert alone == front == other
+            highest: dict[str, int] = {}
+            for version in versions:
+                highest[version.stage] = max(version.number, highest.get(version.stage, 0))
+            assert {each.stage: each.number for each, _ in front.latest} == highest
+
+    def test_within_a_change_a_list_tells_what_was_changed(self, store: Store) -> None:
+        def change(unit: Unit) -> None:
+            _some(unit)
+            (model,) = unit.select_models(
+                "default", Selection((Match("name", "=", ("credit",)),), (Sort("name"),), 0, 9)
+            )
+            assert unit.fronts([model])[0].changed == 7000
+            event = happen(unit, model, EventKind.MODEL_DESCRIBED, None, 9000)
+            assert unit.fronts([model])[0].changed == event.at == 9000
+
+        store.change(change)
+
 
 def _key(found: FoundVersion, by: str) -> Any:  # noqa: ANN401 - text or a number
     version = found.version

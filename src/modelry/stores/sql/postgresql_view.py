@@ -14,6 +14,8 @@ from modelry.stores.sql.wire import WireDriver
 class PostgresqlView(SqlView):
     """The `View` port; what is asked next as a rule is asked along."""
 
+    _is_still = True
+
     def __init__(self, driver: WireDriver) -> None:
         super().__init__(driver.connection, driver)
         self._wired = driver

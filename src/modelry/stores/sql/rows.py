@@ -17,6 +17,8 @@ from modelry.stores.sql.tables import events, heads, models, moves, pointers, ve
 _READ = json.JSONDecoder().raw_decode
 """Reads what a store wrote itself, which begins and ends without white space."""
 
+_EMPTY = "{}"
+
 made = tuple.__new__
 """Makes a tuple with names (`made(Outline, facts)`) in half the time; a page has hundreds."""
 
@@ -58,7 +60,7 @@ OUTLINE_COLUMNS: tuple[ColumnElement[Any], ...] = (
     versions.c.author,
     versions.c.created,
 )
-"""What `outline` reads; the source of the version, which is in its document, comes last."""
+"""What `outline` reads; the source of the version, which is in its document, comes next."""
 
 MODEL_COLUMNS: tuple[ColumnElement[Any], ...] = (
     models.c.id,
@@ -94,19 +96,23 @@ def version(row: Row) -> Version:
     )
 
 
-def outline(row: Row) -> Outline:
-    """Make an outline of a row of `OUTLINE_COLUMNS` and the source."""
-    key, number, stage, aliases, text, description, run_id, author, created, source = row
+def outline(row: Row) -> tuple[Outline, Any, int]:
+    """Make an outline of a row of `OUTLINE_COLUMNS`, the source, and two more.
+
+    Answers it, then what the row says of its model, then when it changed.
+    """
+    (key, number, stage, aliases, text, description, run_id, author, created, source, model,
+     changed) = row  # fmt: skip
     names = tuple(sorted(aliases.split(","))) if aliases else ()
-    tags, _ = _READ(text)
+    tags = _READ(text)[0] if text != _EMPTY else {}
     told = (key, number, stage, names, tags, description, source, run_id, author, created)
-    return made(Outline, told)
+    return made(Outline, told), model, changed
 
 
 def model(row: Row) -> Model:
     """Make a model of a row of `MODEL_COLUMNS`."""
     number, project, name, description, text, last, author, created, updated, deleted = row
-    tags, _ = _READ(text)
+    tags = _READ(text)[0] if text != _EMPTY else {}
     return Model(
         id=number,
         project=project,

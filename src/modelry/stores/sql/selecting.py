@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -69,10 +69,21 @@ _CHANGES = Statement(
 class SelectionLook(NewestLook):
     """The part of `View` about selections."""
 
+    _is_still = False
+    """Whether nothing can change that is looked at."""
+    _told: Mapping[int, int] = {}
+    """When models changed that were selected, by their ids."""
+
     def select_models(self, project: str, selection: Selection) -> Sequence[Model]:
         """See `View.select_models`."""
-        query = _models_query(self._driver.connection.dialect.name, shape_of(selection))
-        return [rows.model(row) for row in self._rows(query, **given_for(project, selection))]
+        dialect = self._driver.connection.dialect.name
+        query = _models_query(dialect, shape_of(selection))
+        found = self._rows(query, **given_for(project, selection))
+        if dialect == "sqlite":
+            return [rows.model(row) for row in found]
+        if self._is_still:
+            self._told = {row[0]: row[-1] for row in found}
+        return [rows.model(row[:-1]) for row in found]
 
     def select_versions(self, project: str, selection: Selection) -> Sequence[FoundVersion]:
         """See `View.select_versions`: first which, then all of them, in one question or in two."""
@@ -87,19 +98,23 @@ class SelectionLook(NewestLook):
         return [found[each] for each in which]
 
     def fronts(self, some: Sequence[Model]) -> Sequence[Front]:
-        """See `View.fronts`: three queries, however many models, asked together where they can."""
-        asked = _front_queries(self._driver.connection.dialect.name)
-        given = {"ids": dumps([model.id for model in some])}
+        """See `View.fronts`: a few queries, however many models, asked together where they can."""
+        highest, named_by, changes = _front_queries(self._driver.connection.dialect.name)
+        ids = [model.id for model in some]
+        given, changed = {"ids": dumps(ids)}, self._told
+        asked = (highest, named_by) if changed.keys() >= set(ids) else (highest, named_by, changes)
         for each in asked[1:]:
             self._driver.foresee(each, given)
-        heights, aliases, changes = (self._rows(each, **given) for each in asked)
+        heights, aliases, *others = (self._rows(each, **given) for each in asked)
+        for found in others:
+            changed = dict(map(tuple, found))
         latest: dict[int, list[tuple[Outline, int]]] = {}
         for row in heights:
-            latest.setdefault(row[-2], []).append((rows.outline(row[:-2]), row[-1]))
+            version, model, at = rows.outline(row)
+            latest.setdefault(model, []).append((version, at))
         named: dict[int, list[Pointer]] = {}
         for row in aliases:
             named.setdefault(row[0], []).append(rows.pointer(row[1:]))
-        changed = dict(map(tuple, changes))
         return [
             rows.made(Front, (changed[each.id], latest.get(each.id, ()), named.get(each.id, ())))
             for each in some
@@ -125,8 +140,10 @@ def _models_query(dialect: str, shape: Shape) -> Select[Any] | Statement:
         tag = func.coalesce(tongue.member(models.c.tags, bindparam("barred_key")), "")
         wanted.append(tag != bindparam("barred"))
     by = {"name": tongue.title(), "created": models.c.created, "changed": _MODEL_CHANGED}
+    # PostgreSQL looks when a model changed only for those of the page, SQLite for all that match.
+    more = () if dialect == "sqlite" else (_MODEL_CHANGED,)
     query = (
-        select(*rows.MODEL_COLUMNS)
+        select(*rows.MODEL_COLUMNS, *more)
         .where(*wanted)
         .order_by(*order(sorts, by))
         .limit(bindparam("limit"))
@@ -198,8 +215,7 @@ _READING = Statement(_reading("sqlite").where(versions.c.id.in_(Tongue("sqlite")
 
 def found_in(row: rows.Row) -> FoundVersion:
     """Make what was found of a row of a page."""
-    *outline, title, changed = row
-    return rows.made(FoundVersion, (rows.outline(outline), title, changed))
+    return rows.made(FoundVersion, rows.outline(row))
 
 
 @cache

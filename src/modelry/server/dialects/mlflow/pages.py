@@ -40,7 +40,9 @@ def page(name: str, items: Sequence[T], window: Window, shape: Callable[[T], obj
     if items:
         # Each is written at once: a page of hundreds is large in pieces, and small in bytes.
         written = [_ENCODER.encode(shape(each)) for each in items[: window.limit]]
-        document[name] = msgspec.Raw(b"[%b]" % b",".join(written))
+        written[0] = b"[" + written[0]
+        written[-1] += b"]"
+        document[name] = msgspec.Raw(b",".join(written))
     if len(items) > window.limit:
         document["next_page_token"] = _token(window.skip + window.limit)
     return document

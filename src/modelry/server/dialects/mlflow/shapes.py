@@ -31,7 +31,7 @@ class AliasShape(msgspec.Struct, gc=False):
     version: str
 
 
-class VersionShape(msgspec.Struct, omit_defaults=True):
+class VersionShape(msgspec.Struct, omit_defaults=True, gc=False):
     """A version; times are milliseconds."""
 
     name: str
@@ -50,7 +50,7 @@ class VersionShape(msgspec.Struct, omit_defaults=True):
     model_id: str | None = None
 
 
-class ModelShape(msgspec.Struct, omit_defaults=True):
+class ModelShape(msgspec.Struct, omit_defaults=True, gc=False):
     """A registered model."""
 
     name: str
@@ -74,7 +74,7 @@ def model_shape(entry: Entry) -> ModelShape:
         model.author,
         model.description,
         [version_shape(lifecycle, title, each, at, listed=True) for each, at in latest] or None,
-        _tags(model.tags),
+        _tags(model.tags) if model.tags else None,
         [AliasShape(each.name, str(each.number)) for each in front.aliases] or None,
     )
 
@@ -110,7 +110,7 @@ def version_shape(
         run_id or "",
         "READY",
         tags.get(RUN_LINK, ""),
-        _tags(tags),
+        _tags(tags) if tags else None,
         aliases if aliases and not listed else None,
         tags.get(MODEL_ID) or None,
     )
@@ -118,6 +118,4 @@ def version_shape(
 
 def _tags(tags: Mapping[str, str]) -> Sequence[TagShape] | None:
     """Answer tags without those that are fields here, None where none is left."""
-    if not tags:
-        return None
     return [TagShape(key, value) for key, value in tags.items() if not key.startswith(OWN)] or None
