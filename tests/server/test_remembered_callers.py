@@ -19,6 +19,7 @@ from modelry.settings import ServerSettings
 from modelry.stores.memory import MemoryStore
 from modelry.stores.sql import SqliteStore
 from modelry.stores.sql.postgresql import open_postgresql
+from modelry.telemetry.request_lines import RequestLines
 from modelry.testing.fakes import world_on
 from modelry.testing.postgresql import fresh_database, some_postgresql
 
@@ -233,15 +234,19 @@ def test_what_others_commit_costs_a_look_nothing_and_what_is_about_access_one_mo
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_a_look_with_a_token_that_was_revoked_elsewhere_is_refused(
-    two: tuple[Site, Loop], look: str
+    two: tuple[Site, Loop], look: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(RequestLines, "tell", lambda _, request: told.append(request.actor))
     admin, bob = known(two)
     assert bob.get(LOOKS[look]).status_code == 200
     (token,) = admin.get("/registry/tokens", params={"account": "bob"}).json()["items"]
     natively(admin)
     assert bob.get(LOOKS[look]).status_code == 200
     assert admin.delete(f"/registry/tokens/{token['id']}").status_code == 204
+    told.clear()
     assert bob.get(LOOKS[look]).status_code == 401
+    assert told == [""]  # nobody has that token any more
 
 
 def test_a_token_that_is_used_by_looks_alone_is_told_as_used(

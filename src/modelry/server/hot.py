@@ -217,6 +217,7 @@ class HotDoors:
             early = Early(self._desk.callers)
             with suppress(Outdated), _stated(request, EARLY, early):
                 return early.read(self._marking, lambda: self._answer(request, hot))
+            request.scope["state"].pop("actor", None)  # he may be nobody by now
         mark = self._desk.world.store.generation()
         with _stated(request, MARK, mark):
             return mark, self._answer(request, hot)
