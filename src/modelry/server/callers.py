@@ -82,8 +82,8 @@ class Callers:
     def held(self, known: Remembered, mark: Hashable) -> bool:
         """Say whether somebody was still who he was at `mark`, at which something was read for him.
 
-        Then his token was used. Without a mark, or where something was committed since access was looked
-        at, it is whether he is so now, which is later.
+        Where something was committed since access was looked at, it is whether he is so
+        now, which is later. If so, his token was used.
         """
         stamp, _ = self._current(mark)
         if stamp != known.stamp:

@@ -43,6 +43,7 @@ class Hot(Protocol):
     def read(self, request: Request) -> tuple[Actor, Response | None]:
         """Look who asks and answer him; runs in a thread, raises what a verb does.
 
+        It asks by `Call.service`: who asks may not be sure before he is answered.
         None where the answer is too large for that: then the app is asked.
         """
         ...
