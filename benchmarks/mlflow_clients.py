@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import statistics
 import threading
 import time
@@ -20,6 +21,8 @@ from transfers import write_out
 T = TypeVar("T")
 MIB = 1024 * 1024
 ROUNDS = 40
+TIMES = 3
+"""How many times the large file is moved each way."""
 WARM = 2
 """How many of the first rounds do not count."""
 Way = Callable[[Server], AbstractContextManager[None]]
@@ -112,8 +115,10 @@ def loading(ours: Server, theirs: Server, folder: Path, size: int) -> Iterator[R
 def moving(ours: Server, theirs: Server, folder: Path, size: int) -> Iterator[Row]:
     """Measure a large file up and down, by raw HTTP and by the stock client, and peak memory.
 
-    Beside it stand what bounds an upload here: an app that throws the bytes
-    away, and writing them to the same disk through the page cache, without any server.
+    Both take turns, and the medians count: who downloads what was just uploaded may
+    find it in the cache of the system, or on the disk. Beside it stand what bounds an
+    upload here: an app that throws the bytes away, and writing them to the same disk
+    through the page cache, without any server.
     """
     file = folder / "big.bin"
     with file.open("wb") as out:
@@ -123,15 +128,16 @@ def moving(ours: Server, theirs: Server, folder: Path, size: int) -> Iterator[Ro
     idle = [memory_mib(server.process.pid) for server in (ours, theirs)]
     with _peak(ours) as mine, _peak(theirs) as other:
         for what, move in _moves(ours, theirs, file).items():
-            for server in (ours, theirs):
-                with pointed(server):
-                    took.setdefault(what, []).append(_timed(lambda: move(server)))  # noqa: B023 - called at once
-    for what, ((fast, spent), (slow, too)) in took.items():
+            os.sync()  # what MLflow's server left to be written is nobody's load later
+            took[what] = [_moved(move, each) for _ in range(TIMES) for each in (ours, theirs)]
+    for what, times in took.items():
+        fast, spent = map(statistics.median, zip(*times[::2], strict=True))
+        slow, too = map(statistics.median, zip(*times[1::2], strict=True))
         note = (f"{size / MIB / fast:,.0f} and {size / MIB / slow:,.0f} MiB/s; "
                 f"CPU of the client {spent:.1f} of {fast:.1f} and {too:.1f} of {slow:.1f} s")  # fmt: skip
         limit = 0.5 if "raw" in what else None
         yield Row(f"{size // MIB} MiB {what}: time / MLflow's", fast / slow, limit, note=note)
-    theirs_up = took["up, raw"][1][0]
+    theirs_up = statistics.median(each[0] for each in took["up, raw"][1::2])
     for what, least in _bounds(file).items():
         note = f"{size / MIB / least:,.0f} MiB/s"
         yield Row(f"{size // MIB} MiB {what}: time / MLflow's upload", least / theirs_up, None,
@@ -140,6 +146,12 @@ def moving(ours: Server, theirs: Server, folder: Path, size: int) -> Iterator[Ro
     note = (f"{peaks[0]:,.0f} of {peaks[1]:,.0f} MiB; {peaks[0] - idle[0]:,.0f} and "
             f"{peaks[1] - idle[1]:,.0f} MiB above the idle server")  # fmt: skip
     yield Row("peak memory meanwhile / MLflow's", peaks[0] / peaks[1], 0.1, note=note)
+
+
+def _moved(move: Callable[[Server], object], server: Server) -> tuple[float, float]:
+    """Move the file to or from a server; see `_timed`."""
+    with pointed(server):
+        return _timed(lambda: move(server))
 
 
 def _bounds(file: Path) -> dict[str, float]:
@@ -172,8 +184,16 @@ def _moves(ours: Server, theirs: Server, file: Path) -> dict[str, Callable[[Serv
         with pointed(server):
             runs[server.url] = _run(server)
 
+    sent: dict[str, int] = dict.fromkeys(runs, 0)
+
     def raw(server: Server) -> str:
-        return f"/api/2.0/mlflow-artifacts/artifacts/{runs[server.url][1]}/raw.bin"
+        name = f"raw-{sent[server.url]}.bin"
+        return f"/api/2.0/mlflow-artifacts/artifacts/{runs[server.url][1]}/{name}"
+
+    def put(server: Server) -> None:
+        _renew(file)
+        sent[server.url] += 1
+        _put(server, raw(server), file)
 
     def log(server: Server) -> None:
         _renew(file)
@@ -181,12 +201,13 @@ def _moves(ours: Server, theirs: Server, file: Path) -> dict[str, Callable[[Serv
 
     def fetch(server: Server) -> None:
         there = file.with_name(f"there-{urlsplit(server.url).port}")
+        shutil.rmtree(there, ignore_errors=True)
         there.mkdir()
         uri = f"runs:/{runs[server.url][0]}/{file.name}"
         mlflow.artifacts.download_artifacts(uri, dst_path=str(there))
 
     return {
-        "up, raw": lambda server: _put(server, raw(server), file),
+        "up, raw": put,
         "down, raw": lambda server: _get(server, raw(server), file.stat().st_size),
         "up, stock client": log,
         "down, stock client": fetch,
