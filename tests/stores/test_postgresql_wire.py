@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 import pytest
@@ -20,6 +21,7 @@ from modelry.core.names import parse_ref
 from modelry.core.ports import Unit
 from modelry.stores.sql import growth
 from modelry.stores.sql.postgresql import PostgresqlStore, open_postgresql
+from modelry.stores.sql.selecting import _front_queries
 from modelry.stores.sql.statement import Statement
 from modelry.stores.sql.tables import kept
 from modelry.stores.sql.wire import MOST, Asked, Wire, asked
@@ -362,3 +364,35 @@ def test_what_is_planned_for_its_values_has_no_name(
         assert answer.fetchone() == (number + 1,)
     found = bare.execute("SELECT count(*) FROM pg_prepared_statements WHERE name ~ '^modelry'")
     assert found.fetchone() == (0,)
+
+
+def test_what_a_list_tells_of_a_model_is_looked_for_in_that_model_alone(
+    store: PostgresqlStore, bare: psycopg.Connection[tuple[object, ...]]
+) -> None:
+    """However few models there are: what is planned for many must not be done for all."""
+
+    def work(unit: Unit) -> None:
+        for name in ("a", "b"):
+            model = some_model(name)
+            kept = keep(unit, model, *(some_version(model, number) for number in range(1, 600)))
+            unit.relabel(kept, 590, "production", 1)
+
+    store.change(work)
+    bare.execute("ANALYZE")
+    with store.read() as view:
+        model = view.model("default", "a")
+    assert model is not None
+    latest = asked(_front_queries("postgresql")[0], {"ids": f"[{model.id}]"})
+    (plan,) = Wire(bare).exchange([
+        latest._replace(text=f"EXPLAIN (ANALYZE, FORMAT JSON) {latest.text}")
+    ])  # fmt: skip
+    looks = [node for node in nodes(plan.fetchall()[0][0][0]["Plan"])
+             if node["Node Type"] == "Limit"]  # fmt: skip
+    assert [node["Actual Loops"] for node in looks] == [2]  # a look for each of its stages
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Answer every step of a plan."""
+    yield plan
+    for each in plan.get("Plans", ()):
+        yield from nodes(each)

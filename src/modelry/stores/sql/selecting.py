@@ -14,6 +14,7 @@ from sqlalchemy import (
     bindparam,
     func,
     literal,
+    literal_column,
     or_,
     select,
     true,
@@ -254,17 +255,23 @@ def _highest_from_above(query: Select[Any], ids: Select[Any]) -> Select[Any]:
     """Do the same where a join can look for each row anew: down from the last of each model.
 
     The highest of a stage is among the last as a rule, so not all are looked at.
+    The offset of nothing keeps PostgreSQL from looking before it knows of which models.
     """
     each = versions.alias()
+    wanted = (
+        select(counts.c.model_id, counts.c.stage)
+        .where(counts.c.model_id.in_(ids), counts.c.living > 0)
+        .offset(literal_column("0"))
+        .subquery()
+    )
     found = (
         select(each.c.id)
         .where(
-            each.c.model_id == counts.c.model_id,
-            each.c.stage == counts.c.stage,
+            each.c.model_id == wanted.c.model_id,
+            each.c.stage == wanted.c.stage,
             each.c.deleted.is_(None),
         )
         .order_by(each.c.number.desc())
     )
-    top = first_of(found.correlate(counts)).lateral()
-    both = counts.join(top, true()).join(versions, versions.c.id == top.c.id)
-    return query.select_from(both).where(counts.c.model_id.in_(ids), counts.c.living > 0)
+    top = first_of(found.correlate(wanted)).lateral()
+    return query.select_from(wanted.join(top, true()).join(versions, versions.c.id == top.c.id))
