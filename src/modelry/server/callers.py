@@ -16,7 +16,7 @@ from modelry.core.events import REGISTRY
 from modelry.core.model import Commit, Environment
 from modelry.core.verbs import tokens
 from modelry.core.verbs.permit import deny
-from modelry.core.verbs.world import World
+from modelry.core.verbs.world import Outdated, World
 
 _MOST = 10_000
 _UNKNOWN = Environment("unknown", "unknown", {})
@@ -78,6 +78,11 @@ class Callers:
     def holds(self, stamp: str) -> bool:
         """Say whether nothing about access has changed since `stamp`."""
         return access_stamp(self._world.store) == stamp
+
+    def doubt(self, stamp: str) -> None:
+        """Raise `Outdated` where anything about access has changed since `stamp`."""
+        if not self.holds(stamp):
+            raise Outdated
 
     def held(self, known: Remembered, mark: Hashable) -> bool:
         """Say whether somebody was still who he was at `mark`, at which something was read for him.

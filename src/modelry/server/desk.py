@@ -90,8 +90,7 @@ class _Watch:
 
     def doubt(self) -> None:
         """Raise `Outdated` where it is not so now."""
-        if not self.holds():
-            raise Outdated
+        self._callers.doubt(self._stamp)
 
 
 @dataclass(slots=True)

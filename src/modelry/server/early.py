@@ -53,8 +53,9 @@ class Early:
 
     def doubt(self) -> None:
         """Raise `Outdated` where he may be another by now, or may do another thing."""
-        if self._known is None or not self._callers.holds(self._known.stamp):
+        if self._known is None:
             raise Outdated
+        self._callers.doubt(self._known.stamp)
 
     def read(self, marking: Marking, what: Callable[[], T]) -> tuple[Hashable, T]:
         """Read, and answer the mark too, of no later moment. Raises `Outdated`, or what `what` does.
