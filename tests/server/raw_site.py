@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -119,13 +120,19 @@ class Site:
 
 
 @contextmanager
-def site_on(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def site_on(
+    store: Store,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    loop: Literal["auto", "asyncio"] = "auto",
+    **settings: Any,  # noqa: ANN401 - as the settings take them
+) -> Iterator[Site]:
     world = world_on(store, folder)
     token = first_admin(world)
     assert token is not None
-    app = make_app(world, ServerSettings(home=folder, log="off"))
+    app = make_app(world, ServerSettings(home=folder, log="off", **settings))
     config = uvicorn.Config(app, port=0, http=DirectProtocol, log_config=None,
-                            access_log=False, proxy_headers=False,
+                            access_log=False, proxy_headers=False, loop=loop,
                             timeout_keep_alive=IDLE)  # fmt: skip
     server = uvicorn.Server(config)
     listening = socket.create_server(("127.0.0.1", 0))

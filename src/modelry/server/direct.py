@@ -9,17 +9,21 @@ Everything that is not plainly one goes the usual way, which is uvicorn's own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
+from contextlib import suppress
 from time import perf_counter
 from typing import NamedTuple, cast
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+import httptools
+from starlette.types import ASGIApp, Scope
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from modelry.server.exchange import Exchange, able
 from modelry.server.hot import HotDoors, Key
+from modelry.server.inflow import Inflow
 from modelry.telemetry import request_ids
-from modelry.telemetry.middleware import WHOLE, Telemetry
+from modelry.telemetry.middleware import Telemetry
 
 Headers = Sequence[tuple[bytes, bytes]]
 Peer = tuple[str, int] | None
@@ -127,7 +131,9 @@ class DirectProtocol(HttpToolsProtocol):
     _leaving = False
     """Whether the server wants to stop meanwhile."""
     _last = 0.0
-    """When such a question was answered last, by the loop's clock."""
+    """When the connection was last of use without uvicorn's knowing, by the loop's clock."""
+    _inflow: Inflow | None = None
+    """What has the connection while a large body comes."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin with a connection."""
@@ -184,6 +190,29 @@ class DirectProtocol(HttpToolsProtocol):
         """End with a request (a callback of the parser)."""
         self._unfinished = False
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """End with an answer, also to a body that nobody read to its end."""
+        if self._inflow is not None:
+            self._inflow.discard()
+        super().on_response_complete()
+
+    def lend(self, left: int) -> Inflow:
+        """Give the connection away until so many bytes of a body have come."""
+        self._inflow = Inflow(self, left)
+        return self._inflow
+
+    def stays(self) -> None:
+        """Keep the connection open for now."""
+        self._last = self.loop.time()
+
+    def body_came(self) -> None:
+        """Have the connection back, behind a body that the parser has not seen."""
+        self._inflow = None
+        self.parser = httptools.HttpRequestParser(self)
+        with suppress(AttributeError):  # before 0.6.3 there is none to be set
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.on_message_complete()
 
     def _told_again(
         self,
@@ -290,52 +319,7 @@ class DirectProtocol(HttpToolsProtocol):
         self.on_response_complete()
 
     def _begin(self, direct: Direct | None, cycle: RequestResponseCycle, app: object) -> None:
-        """Begin a task for the app, which may answer all at once."""
+        """Begin a task for the app, for which more is possible than by ASGI alone."""
         if direct is not None:
-            cycle.scope.setdefault("extensions", {})[WHOLE] = {}
-            app = _able(direct, cycle, cast("ASGIApp", app))
+            app = able(Exchange(self, direct, cycle), cast("ASGIApp", app))
         super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]  # as uvicorn gave it
-
-
-def _able(direct: Direct, cycle: RequestResponseCycle, app: ASGIApp) -> ASGIApp:
-    """Let an app answer a request by one message too (`WHOLE`)."""
-
-    def run(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        return app(scope, receive, _Whole(direct, cycle, send).send)
-
-    return run
-
-
-class _Whole:
-    """How an app that may do so answers a request."""
-
-    __slots__ = ("_cycle", "_direct", "_usual")
-
-    def __init__(self, direct: Direct, cycle: RequestResponseCycle, usual: Send) -> None:
-        self._direct, self._cycle, self._usual = direct, cycle, usual
-
-    def send(self, message: Message) -> Awaitable[None]:
-        """Send what an app answers, by uvicorn's way where it is in pieces."""
-        if message["type"] == WHOLE:
-            return self._send(message)
-        return self._usual(message)
-
-    async def _send(self, message: Message) -> None:
-        cycle = self._cycle
-        if cycle.flow.write_paused and not cycle.disconnected:
-            await cycle.flow.drain()
-        if cycle.disconnected:
-            return
-        if cycle.response_started:
-            msg = "the answer has begun already"
-            raise RuntimeError(msg)
-        cycle.response_started = cycle.response_complete = True
-        cycle.waiting_for_100_continue = False
-        cycle.transport.write(self._direct.whole(
-            cycle.default_headers, message["head"], message["request_id"], message["body"],
-            last=not cycle.keep_alive,
-        ))  # fmt: skip
-        cycle.message_event.set()
-        if not cycle.keep_alive:
-            cycle.transport.close()
-        cycle.on_response()

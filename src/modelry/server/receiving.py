@@ -10,11 +10,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 from mmap import mmap
+from typing import cast
 
 from starlette.requests import ClientDisconnect, Request
 
 from modelry.core.errors import Invalid
 from modelry.core.ports import Uploads
+from modelry.server.inflow import INTO, Into
 from modelry.server.slips import Slip
 from modelry.server.streams import Threads
 
@@ -117,11 +119,14 @@ async def _pieces(request: Request, idle: float, buffers: Buffers) -> AsyncItera
     it asks for the second after it.
     """
     buffer, filled = buffers.next(), 0
+    into: Into = request.scope.get("extensions", {}).get(INTO) or Into()
+    into.linger = min(into.linger, idle / 2)
     stream = request.stream().__aiter__()
     while True:
+        into.memory, into.filled = buffer[filled:], 0
         try:
             async with asyncio.timeout(idle):  # a task for each part would cost more than the part
-                part = memoryview(await anext(stream))
+                part = cast("Piece", await anext(stream))
         except StopAsyncIteration:
             break
         except ClientDisconnect:
@@ -129,19 +134,28 @@ async def _pieces(request: Request, idle: float, buffers: Buffers) -> AsyncItera
                 yield buffer[:filled]
             raise
         except TimeoutError as error:
-            if filled:
-                yield buffer[:filled]
+            if filled + into.filled:
+                yield buffer[: filled + into.filled]
             msg = f"nothing came for {idle:.0f} seconds; ask for the offset and go on from there"
             raise Invalid(msg, reason="idle") from error
+        finally:
+            into.memory = None
         while part:
-            taken = min(len(part), PIECE - filled)
-            buffer[filled : filled + taken] = part[:taken]
-            part, filled = part[taken:], filled + taken
+            filled, part = _laid(part, buffer, filled)
             if filled == PIECE:
                 yield buffer
                 buffer, filled = buffers.next(), 0
     if filled:
         yield buffer[:filled]
+
+
+def _laid(part: Piece, buffer: memoryview, filled: int) -> tuple[int, bytes]:
+    """Put a part where it belongs, if it is not there yet; answer how much is, and what is left."""
+    if isinstance(part, memoryview):  # as `Into` has it
+        return filled + len(part), b""
+    taken = min(len(part), PIECE - filled)
+    buffer[filled : filled + taken] = part[:taken]
+    return filled + taken, part[taken:]
 
 
 class Buffers:
