@@ -7,14 +7,19 @@ import os
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import zip_longest
 from pathlib import Path
 from typing import Literal
 
 import pytest
 from raw_site import IDLE, ONE, TWO, Line, Site, site_on
+from starlette.types import Message
 
 from modelry.server.direct import DirectProtocol
+from modelry.server.exchange import Exchange
 from modelry.server.inflow import LEAST
+from modelry.server.sending import SMALL
 from modelry.stores.memory import MemoryStore
 from modelry.telemetry.finished import Finished
 from modelry.telemetry.metrics import Metrics
@@ -75,13 +80,23 @@ class Upload:
             time.sleep(0.05)
         return found
 
+    def sent(self) -> Upload:
+        with self._site.line() as line:
+            line.connection.sendall(self.head(line, len(self.data)) + self.data)
+            assert line.hear().status == 204
+        return self
+
     def registered(self) -> bytes:
         """Register what came, and answer it as it is downloaded."""
+        with self._site.line() as line:
+            return line.ask(self.there()).body
+
+    def there(self) -> str:
+        """Register what came, and answer where it is."""
         file = {"path": "f", "sha256": hashlib.sha256(self.data).hexdigest(),
                 "size": len(self.data), "upload": self.path.rpartition("/")[2]}  # fmt: skip
         made = self._site.call("POST", "/registry/models/large/versions", {"files": [file]})
-        with self._site.line() as line:
-            return line.ask(f"/registry/models/versions/{made['id']}/files/f").body
+        return f"/registry/models/versions/{made['id']}/files/f"
 
 
 def test_a_large_body_is_not_parsed_and_comes_as_it_was_sent(site: Site, parsed: list[int]) -> None:
@@ -207,10 +222,7 @@ def test_a_body_that_is_refused_halfway_is_let_pass(site: Site, seconds: float) 
 def test_the_bytes_of_a_large_body_are_counted(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[Finished] = []
     monkeypatch.setattr(Metrics, "ended", lambda _, request: ended.append(request))
-    upload = Upload(site)
-    with site.line() as line:
-        line.connection.sendall(upload.head(line, SIZE) + upload.data)
-        assert line.hear().status == 204
+    Upload(site).sent()
     until = time.monotonic() + 20
     while ended[-1].method != "PATCH" and time.monotonic() < until:
         time.sleep(0.01)  # it is counted after it is answered
@@ -228,3 +240,59 @@ def test_a_client_that_vanishes_at_any_byte_leaves_the_server_well(site: Site) -
         with site.line() as line:
             assert line.ask(ONE).status == 200
         assert upload.offset() <= sent
+
+
+@pytest.fixture
+def lent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Bytes that were sent out of memory that is used again."""
+    found: list[int] = []
+    usual = Exchange._lend
+
+    async def noted(exchange: Exchange, message: Message) -> None:
+        found.append(len(message["body"]))
+        await usual(exchange, message)
+
+    monkeypatch.setattr(Exchange, "_lend", noted)
+    return found
+
+
+def slowly(line: Line, path: str, **headers: str) -> Iterator[bytes]:
+    """Ask for a file and read it in parts, so that it piles up at the server."""
+    line.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+    line.connection.sendall(line.question(path, Connection="close", **headers))
+    while part := line.connection.recv(300_000):
+        yield part
+
+
+def test_files_that_are_read_slowly_and_at_once_come_as_they_are(
+    site: Site, lent: list[int]
+) -> None:
+    uploads = [Upload(site).sent() for _ in range(3)]
+    with ExitStack() as stack:
+        reads = [slowly(stack.enter_context(site.line()), each.there()) for each in uploads]
+        came = [b"".join(parts) for parts in zip(*zip_longest(*reads, fillvalue=b""), strict=True)]
+    for upload, answer in zip(uploads, came, strict=True):
+        assert answer.partition(b"\r\n\r\n")[2] == upload.data
+    assert sum(lent) == 3 * SIZE
+
+
+def test_a_part_of_a_file_is_lent_too_and_a_small_one_is_not(site: Site, lent: list[int]) -> None:
+    upload = Upload(site).sent()
+    path = upload.there()
+    with site.line() as line:
+        for first, last in ((1, SIZE - 2), (4096, 4095 + SMALL)):
+            heard = line.ask(path, Range=f"bytes={first}-{last}")
+            assert (heard.status, heard.body) == (206, upload.data[first : last + 1])
+        assert line.ask(ONE).status == 200
+    assert sum(lent) == SIZE - 2
+
+
+def test_a_client_that_goes_away_while_it_is_answered_spoils_no_other_answer(site: Site) -> None:
+    uploads = [Upload(site).sent() for _ in range(2)]
+    paths = [each.there() for each in uploads]
+    for _ in range(3):
+        with site.line() as gone:
+            assert next(slowly(gone, paths[0])).startswith(b"HTTP/1.1 200")
+        with site.line() as line:
+            for upload, path in zip(uploads, paths, strict=True):
+                assert line.ask(path).body == upload.data

@@ -16,7 +16,6 @@ import os
 import threading
 from collections import OrderedDict
 from contextlib import suppress
-from mmap import mmap
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,7 +30,6 @@ LEAST = 256 * 1024
 LARGE = 8 * 1024 * 1024
 """Bytes of the smallest read that is done directly."""
 
-_PIECE = 1024 * 1024
 _LATELY = 4096
 """Files of which it is remembered that they were read."""
 
@@ -82,14 +80,15 @@ class DirectReader:
 
     def __init__(self, descriptor: int, start: int) -> None:
         self._descriptor, self._at = descriptor, start
-        self._buffer = mmap(-1, _PIECE)
 
-    def read(self, count: int) -> bytes:
-        """Answer the next `count` bytes, at most a mebibyte; fewer at the end of the file."""
-        found = os.preadv(self._descriptor, [self._buffer], self._at)
-        data = self._buffer[: min(found, count)]
-        self._at += len(data)
-        return data
+    def read_into(self, memory: memoryview) -> int:
+        """Fill `memory` with what is next, and answer how many bytes came; fewer at the end.
+
+        It begins at a page and is whole pages long.
+        """
+        found = os.preadv(self._descriptor, [memory], self._at)
+        self._at += found
+        return found
 
     def close(self) -> None:
         """Give the file back."""

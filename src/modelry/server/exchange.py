@@ -11,6 +11,12 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from modelry.server.inflow import INTO, LEAST, Inflow, Into
 from modelry.telemetry.middleware import WHOLE
 
+LENT = "modelry.response.lent"
+"""An extension of ASGI: a piece of a body that is only lent, if its message says so by this name.
+
+`send` comes back when all of it has left for the client, so that its memory may be used again.
+"""
+
 Headers = Sequence[tuple[bytes, bytes]]
 
 
@@ -35,7 +41,7 @@ class Lender(Protocol):
 
 
 class Exchange:
-    """Offers the app to answer by one message (`WHOLE`), and to say where it wants a body (`INTO`)."""
+    """Offers an app what it can use: `WHOLE` and `LENT` for its answer, `INTO` for the body."""
 
     __slots__ = ("_answers", "_body", "_cycle", "_http", "_inflow", "_into")
 
@@ -43,7 +49,7 @@ class Exchange:
         self._http, self._answers, self._cycle = http, answers, cycle
         self._body, self._into = cycle.body, Into()
         self._inflow: Inflow | None = None
-        offered: dict[str, object] = {WHOLE: {}, INTO: self._into}
+        offered: dict[str, object] = {WHOLE: {}, LENT: {}, INTO: self._into}
         cast("Scope", cycle.scope).setdefault("extensions", {}).update(offered)
 
     def receive(self) -> Awaitable[Message]:
@@ -91,6 +97,8 @@ class Exchange:
         """Send what an app answers, by uvicorn's way where it is in pieces."""
         if message["type"] == WHOLE:
             return self._send(message)
+        if message.get(LENT):
+            return self._lend(message)
         return self._cycle.send(message)  # type: ignore[arg-type]  # which is what it takes
 
     async def _send(self, message: Message) -> None:
@@ -112,6 +120,17 @@ class Exchange:
         if not cycle.keep_alive:
             cycle.transport.close()
         cycle.on_response()
+
+    async def _lend(self, message: Message) -> None:
+        """Send a piece, and wait until nothing of it is to be sent any more."""
+        cycle = self._cycle
+        transport, flow = cycle.transport, cycle.flow
+        if not transport.is_closing():
+            transport.set_write_buffer_limits(high=0)
+        await cycle.send(message)  # type: ignore[arg-type]  # which is what it takes
+        await flow.drain()
+        if cycle.response_complete and not transport.is_closing():
+            transport.set_write_buffer_limits()
 
 
 def able(exchange: Exchange, app: ASGIApp) -> ASGIApp:

@@ -9,24 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
-from mmap import mmap
 from typing import cast
 
 from starlette.requests import ClientDisconnect, Request
 
 from modelry.core.errors import Invalid
 from modelry.core.ports import Uploads
+from modelry.server.buffers import PIECE, Buffers
 from modelry.server.inflow import INTO, Into
 from modelry.server.slips import Slip
 from modelry.server.streams import Threads
 
-PIECE = 2 * 1024 * 1024
 Piece = bytes | memoryview
-
-_KEPT = 32
-"""Buffers that are kept for the next bodies."""
-
-_FREE: list[mmap] = []
 
 
 async def receive(  # noqa: PLR0913 - from where, to where, and how long to wait
@@ -156,23 +150,3 @@ def _laid(part: Piece, buffer: memoryview, filled: int) -> tuple[int, bytes]:
     taken = min(len(part), PIECE - filled)
     buffer[filled : filled + taken] = part[:taken]
     return filled + taken, part[taken:]
-
-
-class Buffers:
-    """Two buffers for one body, of which one is filled while the other is written.
-
-    They begin at a page of memory, so that a disk can take them as they lie.
-    """
-
-    def __init__(self) -> None:
-        self._mine = [_FREE.pop() if _FREE else mmap(-1, PIECE) for _ in range(2)]
-
-    def next(self) -> memoryview:
-        """Answer the buffer that was answered the time before last."""
-        self._mine.reverse()
-        return memoryview(self._mine[0])
-
-    def give_back(self) -> None:
-        """Let others have them; to be called once nobody writes them any more."""
-        _FREE.extend(self._mine[: max(0, _KEPT - len(_FREE))])
-        self._mine = []

@@ -16,13 +16,17 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from modelry.blobs.direct import DirectReader, ReadLately
+from modelry.blobs.reading import fill
 from modelry.core.errors import Corrupt, Invalid
 from modelry.core.model import File
 from modelry.core.ports import Blobs
 from modelry.server.answers import unchanged
+from modelry.server.buffers import PIECE, Buffers
+from modelry.server.exchange import LENT
 from modelry.server.streams import Threads
 
-PIECE = 1024 * 1024
+SMALL = 512 * 1024
+"""Bytes of the largest part that is read and sent at once, in memory of its own."""
 
 AHEAD = 32 * 1024 * 1024
 """Bytes that the disk is asked for before they are due. By itself Linux asks for 128 KiB."""
@@ -112,11 +116,15 @@ class BlobResponse(Response):
         self._blob, self._part, self._threads = blob, part, threads
         self._told = part[0]
         self._direct: DirectReader | None = None
+        self._buffers: Buffers | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the headers and the bytes."""
-        del scope, receive
+        del receive
         start, end = self._part
+        if LENT in scope.get("extensions", {}) and end - start > SMALL:
+            self._buffers = Buffers()
+        lent = {LENT: self._buffers is not None}
         try:
             await send({"type": "http.response.start", "status": self.status_code,
                         "headers": self.raw_headers})  # fmt: skip
@@ -127,29 +135,48 @@ class BlobResponse(Response):
                 left -= len(piece)
                 if left:
                     reading = asyncio.ensure_future(self._read(end - left, end))
-                await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
+                await send({"type": "http.response.body", "body": piece, "more_body": left > 0,
+                            **lent})  # fmt: skip
             if start == end:
                 await send({"type": "http.response.body", "body": b""})
+            if self._buffers is not None:
+                self._buffers.give_back()
         finally:
             await asyncio.shield(self._threads.move(self._close))
 
-    async def _read(self, start: int, end: int) -> bytes:
-        def read() -> bytes:
-            if start == self._part[0]:
-                self._blob.seek(start)
-                self._direct = _LATELY.direct(self._blob, start, end - start)
-            count = min(PIECE, end - start)
-            if self._direct is not None:
-                data = self._direct.read(count)
-            else:
-                self._look_ahead(start, end)
-                data = self._blob.read(count)
-            if len(data) != count:
-                msg = "a stored blob ended early; run modelry verify"
-                raise Corrupt(msg)
-            return data
+    async def _read(self, start: int, end: int) -> bytes | memoryview:
+        return await self._threads.move(lambda: self._piece(start, end))
 
-        return await self._threads.move(read)
+    def _piece(self, start: int, end: int) -> bytes | memoryview:
+        count = min(PIECE, end - start)
+        if start == self._part[0]:
+            self._blob.seek(start)
+            if self._buffers is not None:
+                self._direct = _LATELY.direct(self._blob, start, end - start)
+        if self._direct is None:
+            self._look_ahead(start, end)
+        if self._buffers is None:
+            piece: bytes | memoryview = self._blob.read(count)
+        elif self._direct is None:
+            memory = self._buffers.next()[:count]
+            piece = memory[: self._fill(memory)]
+        else:
+            memory = self._buffers.next()
+            piece = memory[: min(count, self._direct.read_into(memory))]
+        if len(piece) != count:
+            msg = "a stored blob ended early; run modelry verify"
+            raise Corrupt(msg)
+        return piece
+
+    def _fill(self, memory: memoryview) -> int:
+        """Read until `memory` is full, and answer how much is; less at the end of the blob."""
+        filled = 0
+        while filled < len(memory):
+            count = fill(self._blob, memory[filled:], "a stored blob")
+            if not count:
+                break
+            filled += count
+        return filled
 
     def _close(self) -> None:
         self._blob.close()
