@@ -7,6 +7,7 @@ it looks different: then whoever wants it reads the bytes.
 
 from __future__ import annotations
 
+import _thread
 import os
 import threading
 from collections import OrderedDict
@@ -64,14 +65,21 @@ def hashing(digest: _Hash | None, chunk: memoryview) -> Iterator[None]:
         digest.update(chunk)
         yield
     else:
-        thread = threading.Thread(
-            target=digest.update, args=(chunk,), name="modelry-hash", daemon=True
-        )
-        thread.start()
+        done = threading.Lock()
+        done.acquire()
+        # A `Thread` would wait until it runs, which on a busy machine takes as long as the hashing.
+        _thread.start_new_thread(_add, (digest, chunk, done))
         try:
             yield
         finally:
-            thread.join()
+            done.acquire()
+
+
+def _add(digest: _Hash, chunk: memoryview, done: threading.Lock) -> None:
+    try:
+        digest.update(chunk)
+    finally:
+        done.release()
 
 
 def looks_of(state: os.stat_result) -> Looks:
