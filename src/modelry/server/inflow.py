@@ -9,6 +9,8 @@ parsed. Here the connection is taken from the parser until that many bytes have 
 from __future__ import annotations
 
 import asyncio
+import socket
+import sys
 from typing import Protocol
 
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -18,6 +20,9 @@ INTO = "modelry.request.into"
 
 LEAST = 256 * 1024
 """Bytes that have to be missing of a body that is read so."""
+
+ENOUGH = 512 * 1024
+"""Bytes for which reading is worth while more are on their way."""
 
 _LINGER = 1.0
 """Seconds for which a piece that has begun may wait to be full."""
@@ -69,6 +74,8 @@ class Inflow(asyncio.BufferedProtocol):
         self._unwanted = False
         self._late = False
         self._waiting: asyncio.Future[None] | None = None
+        self._socket = _socket_of(http.transport)
+        self._enough = 1
         http.flow.pause_reading()
         http.transport.set_protocol(self)
 
@@ -82,6 +89,7 @@ class Inflow(asyncio.BufferedProtocol):
         timer = self._http.loop.call_later(into.linger, self._lingered)
         try:
             if not self._is_done():
+                self._wake_at(ENOUGH)
                 self._waiting = self._http.loop.create_future()
                 self._http.flow.resume_reading()
                 await self._waiting
@@ -101,6 +109,7 @@ class Inflow(asyncio.BufferedProtocol):
         """Let the rest of the body come and forget it: it was answered without."""
         self._memory, self._filled = memoryview(bytearray(_SCRATCH)), 0
         self._unwanted = True
+        self._wake_at(1)
 
     def _is_done(self) -> bool:
         full = self._filled == len(self._memory)
@@ -111,6 +120,7 @@ class Inflow(asyncio.BufferedProtocol):
 
     def _lingered(self) -> None:
         self._late = True
+        self._wake_at(1)
         self._wake()
 
     def _wake(self) -> None:
@@ -118,9 +128,17 @@ class Inflow(asyncio.BufferedProtocol):
             self._http.flow.pause_reading()
             self._waiting.set_result(None)
 
+    def _wake_at(self, enough: int) -> None:
+        """Be woken when so many bytes, or the last, have come: each time costs more than a few bytes."""
+        enough = min(enough, self.left) or 1
+        if self._socket is not None and enough != self._enough and not self._is_gone():
+            self._enough = enough
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, enough)
+
     def _hand_back(self) -> None:
         """Let the parser have the connection again."""
         if not self._is_gone():
+            self._wake_at(1)
             self._http.transport.set_protocol(self._http)  # type: ignore[arg-type]
             self._http.body_came()
             self._http.flow.resume_reading()
@@ -135,6 +153,7 @@ class Inflow(asyncio.BufferedProtocol):
         self.left -= nbytes
         if not self._unwanted:
             self._filled += nbytes
+            self._wake_at(self._enough)
             self._wake()
             return
         self._http.stays()
@@ -157,3 +176,11 @@ class Inflow(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """Tell who writes that the client has caught up."""
         self._http.flow.resume_writing()
+
+
+def _socket_of(transport: asyncio.Transport) -> socket.socket | None:
+    """Answer the socket below a connection, None where it holds back what it has not enough of."""
+    if sys.platform != "linux" or transport.get_extra_info("sslcontext") is not None:
+        return None
+    found: socket.socket | None = transport.get_extra_info("socket")
+    return found
