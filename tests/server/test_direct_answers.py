@@ -20,12 +20,12 @@ from modelry.server.direct import Direct
 from modelry.stores.memory import MemoryStore
 from modelry.stores.sql import SqliteStore
 from modelry.stores.sql.postgresql import PostgresqlStore, open_postgresql
-from modelry.testing.postgresql import fresh_database, own_folder, running, some_postgresql
+from modelry.testing.postgresql import QUIET, fresh_database, own_folder, running, some_postgresql
 
 
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[str]:
-    with some_postgresql() as uri:
+    with some_postgresql(QUIET) as uri:
         yield uri
 
 
@@ -322,7 +322,7 @@ def test_a_question_whose_asker_goes_away_is_no_harm(site: Site) -> None:
 def test_with_the_database_away_nothing_is_answered_from_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with own_folder() as folder, running(folder) as server:
+    with own_folder() as folder, running(folder, QUIET) as server:
         store: PostgresqlStore = open_postgresql(server.uri)
         with site_on(store, tmp_path, monkeypatch) as site, site.line() as line:
             assert line.ask(ONE).status == 200

@@ -20,14 +20,14 @@ from modelry.server.hot import HotDoors
 from modelry.stores.memory import MemoryStore
 from modelry.stores.sql import SqliteStore
 from modelry.stores.sql.postgresql import open_postgresql
-from modelry.testing.postgresql import fresh_database, some_postgresql
+from modelry.testing.postgresql import QUIET, fresh_database, some_postgresql
 
 ONE, TWO = (f"/registry/models/m/versions/{number}" for number in (1, 2))
 
 
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[str]:
-    with some_postgresql() as uri:
+    with some_postgresql(QUIET) as uri:
         yield uri
 
 

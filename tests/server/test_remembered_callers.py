@@ -21,7 +21,7 @@ from modelry.stores.sql import SqliteStore
 from modelry.stores.sql.postgresql import open_postgresql
 from modelry.telemetry.request_lines import RequestLines
 from modelry.testing.fakes import world_on
-from modelry.testing.postgresql import fresh_database, some_postgresql
+from modelry.testing.postgresql import QUIET, fresh_database, some_postgresql
 
 VERSIONS = "/registry/models/m/versions"
 MLFLOW = "/api/2.0/mlflow/model-versions"
@@ -46,7 +46,7 @@ DOORS = {"natively": natively, "by MLflow": by_mlflow, "a transition": by_transi
 
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[str]:
-    with some_postgresql() as uri:
+    with some_postgresql(QUIET) as uri:
         yield uri
 
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelry.testing.postgresql import fresh_database, some_postgresql
+from modelry.testing.postgresql import QUIET, fresh_database, some_postgresql
 
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """Answer the address of a server."""
-    with some_postgresql() as uri:
+    with some_postgresql(QUIET) as uri:
         yield uri
 
 

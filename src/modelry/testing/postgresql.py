@@ -31,6 +31,9 @@ databases."""
 SECONDS = 60
 _SETTINGS = ("fsync=off", "full_page_writes=off", "max_connections=200", "listen_addresses=")
 
+QUIET = "autovacuum=off"
+"""A setting of a server that changes nothing by itself, so that what was remembered stays so."""
+
 
 class Postgresql:
     """A server in a folder, which can be stopped, killed and started again.
@@ -39,8 +42,8 @@ class Postgresql:
     must be able to reach the folder.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, *settings: str) -> None:
+        self._folder, self._settings = folder, (*_SETTINGS, *settings)
         self._data = folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
         self._account: int | None = None
@@ -77,7 +80,7 @@ class Postgresql:
         raise RuntimeError(msg)
 
     def _run(self) -> subprocess.Popen[bytes]:
-        settings = [word for each in _SETTINGS for word in ("-c", each)]
+        settings = [word for each in self._settings for word in ("-c", each)]
         command = [_binary("postgres"), "-D", str(self._data), "-k", str(self._folder), *settings]
         with (self._folder / "log").open("ab") as log:
             return subprocess.Popen(  # noqa: S603 - the binaries of a package that is installed
@@ -131,16 +134,16 @@ def _lives(told: Path) -> bool:
 
 
 @contextmanager
-def started_postgresql(folder: Path) -> Iterator[str]:
+def started_postgresql(folder: Path, *settings: str) -> Iterator[str]:
     """Make a server in an empty folder, start it, answer its address; stop it at the end."""
-    with running(folder) as server:
+    with running(folder, *settings) as server:
         yield server.uri
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Postgresql]:
+def running(folder: Path, *settings: str) -> Iterator[Postgresql]:
     """Do as `started_postgresql` and answer the server itself, to be stopped and started."""
-    server = Postgresql(folder)
+    server = Postgresql(folder, *settings)
     server.make()
     try:
         server.start()
@@ -161,13 +164,16 @@ def own_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def some_postgresql() -> Iterator[str]:
-    """Answer the address of the server that is given, else of one that runs meanwhile."""
+def some_postgresql(*settings: str) -> Iterator[str]:
+    """Answer the address of the server that is given, else of one that runs meanwhile.
+
+    `settings` are those of the latter, as `name=value`.
+    """
     given = os.environ.get(GIVEN)
     if given:
         yield given
         return
-    with own_folder() as folder, started_postgresql(folder) as uri:
+    with own_folder() as folder, started_postgresql(folder, *settings) as uri:
         yield uri
 
 
