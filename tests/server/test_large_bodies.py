@@ -16,6 +16,7 @@ import pytest
 from raw_site import IDLE, ONE, TWO, Line, Site, site_on
 from starlette.types import Message
 
+from modelry.server.buffers import LARGE, WIDE
 from modelry.server.direct import DirectProtocol
 from modelry.server.exchange import Exchange
 from modelry.server.inflow import LEAST
@@ -296,3 +297,10 @@ def test_a_client_that_goes_away_while_it_is_answered_spoils_no_other_answer(sit
         with site.line() as line:
             for upload, path in zip(uploads, paths, strict=True):
                 assert line.ask(path).body == upload.data
+
+
+def test_a_very_large_file_goes_in_wide_pieces(site: Site, lent: list[int]) -> None:
+    upload = Upload(site, LARGE + 12_345).sent()
+    with site.line() as line:
+        assert line.ask(upload.there()).body == upload.data
+    assert lent == [WIDE] * (LARGE // WIDE) + [12_345]

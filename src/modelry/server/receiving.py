@@ -15,12 +15,15 @@ from starlette.requests import ClientDisconnect, Request
 
 from modelry.core.errors import Invalid
 from modelry.core.ports import Uploads
-from modelry.server.buffers import PIECE, Buffers
+from modelry.server.buffers import Buffers
 from modelry.server.inflow import INTO, Into
 from modelry.server.slips import Slip
 from modelry.server.streams import Threads
 
 Piece = bytes | memoryview
+
+_DIGITS = 19
+"""More than any length has."""
 
 
 async def receive(  # noqa: PLR0913 - from where, to where, and how long to wait
@@ -31,7 +34,7 @@ async def receive(  # noqa: PLR0913 - from where, to where, and how long to wait
     What arrived before a client went away is kept. Raises `Invalid` where the
     body is longer than the upload or the client is silent for `idle` seconds.
     """
-    buffers = Buffers()
+    buffers = Buffers(_length(request))
     pieces = _within(slip.size, offset, _pieces(request, idle, buffers))
     end = await _append(pieces, uploads, slip.upload, offset, threads)
     buffers.give_back()
@@ -69,7 +72,7 @@ async def receive_unsaid(
     """
     await threads.move(lambda: uploads.begin(upload, unsaid=True))
     try:
-        buffers = Buffers()
+        buffers = Buffers(_length(request))
         await _append(_pieces(request, idle, buffers), uploads, upload, 0, threads)
         buffers.give_back()
         return await threads.move(lambda: uploads.digest(upload))
@@ -107,9 +110,9 @@ async def _within(size: int, offset: int, pieces: AsyncIterator[Piece]) -> Async
 
 
 async def _pieces(request: Request, idle: float, buffers: Buffers) -> AsyncIterator[Piece]:
-    """Answer the body in pieces of two mebibytes; the last also where the client went away.
+    """Answer the body in pieces of a buffer each; the last also where the client went away.
 
-    Each piece but the last ends at a whole block. A piece is the caller's until
+    Each but the last ends at a whole block. A piece is the caller's until
     it asks for the second after it.
     """
     buffer, filled = buffers.next(), 0
@@ -136,7 +139,7 @@ async def _pieces(request: Request, idle: float, buffers: Buffers) -> AsyncItera
             into.memory = None
         while part:
             filled, part = _laid(part, buffer, filled)
-            if filled == PIECE:
+            if filled == buffers.piece:
                 yield buffer
                 buffer, filled = buffers.next(), 0
     if filled:
@@ -147,6 +150,12 @@ def _laid(part: Piece, buffer: memoryview, filled: int) -> tuple[int, bytes]:
     """Put a part where it belongs, if it is not there yet; answer how much is, and what is left."""
     if isinstance(part, memoryview):  # as `Into` has it
         return filled + len(part), b""
-    taken = min(len(part), PIECE - filled)
+    taken = min(len(part), len(buffer) - filled)
     buffer[filled : filled + taken] = part[:taken]
     return filled + taken, part[taken:]
+
+
+def _length(request: Request) -> int:
+    """Answer how many bytes a body is said to have, 0 where that is not said."""
+    said = request.headers.get("content-length", "")
+    return int(said) if said.isdecimal() and len(said) < _DIGITS else 0

@@ -123,7 +123,7 @@ class BlobResponse(Response):
         del receive
         start, end = self._part
         if LENT in scope.get("extensions", {}) and end - start > SMALL:
-            self._buffers = Buffers()
+            self._buffers = Buffers(end - start)
         lent = {LENT: self._buffers is not None}
         try:
             await send({"type": "http.response.start", "status": self.status_code,
@@ -148,7 +148,7 @@ class BlobResponse(Response):
         return await self._threads.move(lambda: self._piece(start, end))
 
     def _piece(self, start: int, end: int) -> bytes | memoryview:
-        count = min(PIECE, end - start)
+        count = min(self._buffers.piece if self._buffers else PIECE, end - start)
         if start == self._part[0]:
             self._blob.seek(start)
             if self._buffers is not None:
