@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,7 +21,7 @@ from modelry.server.buffers import LARGE, WIDE
 from modelry.server.direct import DirectProtocol
 from modelry.server.exchange import Exchange
 from modelry.server.inflow import LEAST
-from modelry.server.sending import SMALL
+from modelry.server.sending import SMALL, BlobResponse
 from modelry.stores.memory import MemoryStore
 from modelry.telemetry.finished import Finished
 from modelry.telemetry.metrics import Metrics
@@ -297,6 +298,30 @@ def test_a_client_that_goes_away_while_it_is_answered_spoils_no_other_answer(sit
         with site.line() as line:
             for upload, path in zip(uploads, paths, strict=True):
                 assert line.ask(path).body == upload.data
+
+
+def test_what_nobody_waits_for_any_more_is_not_read(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, closed = [0], threading.Event()
+    piece, close = BlobResponse._piece, BlobResponse._close
+
+    def counted(response: BlobResponse, start: int, end: int) -> bytes | memoryview:
+        found = piece(response, start, end)
+        read[0] += len(found)
+        return found
+
+    def noted(response: BlobResponse) -> None:
+        close(response)
+        closed.set()
+
+    path = Upload(site, LARGE).sent().there()
+    monkeypatch.setattr(BlobResponse, "_piece", counted)
+    monkeypatch.setattr(BlobResponse, "_close", noted)
+    with site.line() as line:
+        assert next(slowly(line, path)).startswith(b"HTTP/1.1 200")
+    assert closed.wait(20)
+    assert 0 < read[0] < LARGE
 
 
 def test_a_very_large_file_goes_in_wide_pieces(site: Site, lent: list[int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Protocol, cast
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
@@ -15,6 +16,7 @@ LENT = "modelry.response.lent"
 """An extension of ASGI: a piece of a body that is only lent, if its message says so by this name.
 
 `send` comes back when all of it has left for the client, so that its memory may be used again.
+Where the client is gone it raises `ClientDisconnect`, as there is nobody to read the rest for.
 """
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -129,6 +131,8 @@ class Exchange:
             transport.set_write_buffer_limits(high=0)
         await cycle.send(message)  # type: ignore[arg-type]  # which is what it takes
         await flow.drain()
+        if cycle.disconnected:
+            raise ClientDisconnect
         if cycle.response_complete and not transport.is_closing():
             transport.set_write_buffer_limits()
 

@@ -11,7 +11,7 @@ import sys
 from typing import BinaryIO
 from urllib.parse import quote
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -124,12 +124,21 @@ class BlobResponse(Response):
         start, end = self._part
         if LENT in scope.get("extensions", {}) and end - start > SMALL:
             self._buffers = Buffers(end - start)
-        lent = {LENT: self._buffers is not None}
         try:
             await send({"type": "http.response.start", "status": self.status_code,
                         "headers": self.raw_headers})  # fmt: skip
-            left = end - start
-            reading = asyncio.ensure_future(self._read(start, end))
+            await self._send(send, start, end)
+            if self._buffers is not None:
+                self._buffers.give_back()
+        except ClientDisconnect:
+            return
+        finally:
+            await asyncio.shield(self._threads.move(self._close))
+
+    async def _send(self, send: Send, start: int, end: int) -> None:
+        lent, left = {LENT: self._buffers is not None}, end - start
+        reading = asyncio.ensure_future(self._read(start, end))
+        try:
             while left:
                 piece = await reading
                 left -= len(piece)
@@ -137,12 +146,10 @@ class BlobResponse(Response):
                     reading = asyncio.ensure_future(self._read(end - left, end))
                 await send({"type": "http.response.body", "body": piece, "more_body": left > 0,
                             **lent})  # fmt: skip
-            if start == end:
-                await send({"type": "http.response.body", "body": b""})
-            if self._buffers is not None:
-                self._buffers.give_back()
         finally:
-            await asyncio.shield(self._threads.move(self._close))
+            await asyncio.wait([reading])  # before the blob is closed under it
+        if start == end:
+            await send({"type": "http.response.body", "body": b""})
 
     async def _read(self, start: int, end: int) -> bytes | memoryview:
         return await self._threads.move(lambda: self._piece(start, end))
