@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
@@ -17,7 +19,7 @@ import pytest
 from raw_site import IDLE, ONE, TWO, Line, Site, site_on
 from starlette.types import Message
 
-from modelry.server.buffers import LARGE, WIDE
+from modelry.server.buffers import LARGE, PIECE, WIDE
 from modelry.server.direct import DirectProtocol
 from modelry.server.exchange import Exchange
 from modelry.server.inflow import LEAST
@@ -330,3 +332,35 @@ def test_a_very_large_file_goes_in_wide_pieces(site: Site, lent: list[int]) -> N
         answer = b"".join(slowly(line, upload.there()))
     assert answer.endswith(b"\r\n\r\n" + upload.data)
     assert lent == [WIDE] * (LARGE // WIDE) + [12_345]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_conversation_is_the_same_however_it_is_cut(site: Site, seed: int) -> None:
+    """Each upload is answered 204 only if its bytes have their digest."""
+    chance = random.Random(seed)
+    with site.line() as line:
+        said, expected = b"", []
+        for _ in range(12):
+            kind = chance.choice(["look", "upload", "upload", "refused"])
+            size = chance.choice([1, LEAST - 1, LEAST, LEAST + 1, PIECE, chance.randrange(SIZE)])
+            if kind == "look":
+                said += line.question(ONE)
+                expected.append(200)
+                continue
+            upload = Upload(site, size)
+            said += upload.head(line, size, 0 if kind == "upload" else 1) + upload.data
+            expected.append(204 if kind == "upload" else 416)
+
+        def say() -> None:
+            at = 0
+            while at < len(said):
+                step = chance.choice([1, 100, 65_536, 300_000, 3_000_000])
+                line.connection.sendall(said[at : at + step])
+                at += step
+                if chance.random() < 0.2:
+                    time.sleep(chance.random() / 50)
+
+        with ThreadPoolExecutor(1) as threads:
+            saying = threads.submit(say)
+            assert [line.hear().status for _ in expected] == expected
+            saying.result()
