@@ -17,7 +17,7 @@ pytestmark = pytest.mark.proof
 SOURCE = Path(modelry.__file__).parent
 TESTS = Path(__file__).parents[1]
 SECONDS = 300
-ATTEMPTS = 4
+ATTEMPTS = 12
 """How often a proof that depends on chance (a kill, a race) may look before it must have noticed."""
 _SUBSETS = list({id(each.noticed_by): each.noticed_by for each in BREAKAGES}.values())
 
