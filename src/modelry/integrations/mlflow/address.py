@@ -15,9 +15,9 @@ from modelry.core.names import DEFAULT_PROJECT, check_project, parse_ref
 
 if TYPE_CHECKING:  # MLflow imports this whenever it is imported itself
     from modelry.core.repository import RegistryRepository
-    from modelry.settings import Settings
 
 SCHEME = "modelry"
+_OURS = "MODELRY_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,9 @@ class Place:
     project: str
 
     def open(self) -> RegistryRepository:
-        """Open the registry, once in a process for the same settings; it stays open."""
-        from modelry.settings import Settings
-
-        return _opened(self.host, Settings(), os.getpid())
+        """Open the registry, once in a process for the same variables; it stays open."""
+        said = frozenset(each for each in os.environ.items() if each[0].upper().startswith(_OURS))
+        return _opened(self.host, said, os.getpid())
 
     def files_of(self, model: str, number: int) -> str:
         """Answer the address under which MLflow finds the files of a version."""
@@ -39,11 +38,11 @@ class Place:
 
 
 @cache
-def _opened(host: str, settings: Settings, process: int) -> RegistryRepository:
+def _opened(host: str, said: frozenset[tuple[str, str]], process: int) -> RegistryRepository:
     """Open the registry at `host`, or the one of the settings; a forked process opens its own."""
     from modelry.remotes.client.address import Address
 
-    del settings, process  # they tell one registry from another
+    del said, process  # they tell one registry from another
     scheme = "http" if Address(f"http://{host}").loopback else "https"
     registry = connect(f"{scheme}://{host}" if host else None)
     atexit.register(registry.close)

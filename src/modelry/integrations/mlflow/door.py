@@ -1,4 +1,4 @@
-"""The MLflow door of a server: its database searches and renames for the plug-in.
+"""The MLflow door of a server: it looks up, searches and renames for the plug-in.
 
 A server speaks MLflow's own protocol beside its API. It is spoken here over
 the connections of our client: the same token, patience and certificates as for
@@ -49,6 +49,12 @@ class Door:
 
     place: Place
     client: Client
+
+    def model(self, name: str) -> RegisteredModel:
+        """Answer a model, with the latest version of each stage. Raises `MlflowException`."""
+        ask = Ask("GET", self._path("registered-models/get"), {"name": check_model(name)})
+        shape: Shape = self._said(ask)["registered_model"]
+        return self._reader([shape]).model(shape)
 
     def models(self, search: Search) -> PagedList[RegisteredModel]:
         """Find models, with the latest version of each stage."""

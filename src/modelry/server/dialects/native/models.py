@@ -133,15 +133,16 @@ async def get_summary(call: CallOf, *, project: Project = None) -> Response:
       answers=schemas.SummaryDocument, tags=TAGS)  # fmt: skip
 async def get_model(call: CallOf, model_id: ModelId) -> Response:
     """Answer a model with its pointers and its latest hundred versions."""
+    return await call(lambda service: shown(service, model_id))
 
-    def read(service: Service) -> Response:
-        name = model_name(service, model_id)
-        body = answers.summary_body(service.model(name))
-        page = service.versions(name, limit=100)
-        body["version_list"] = {"items": bodies(service, page.items), "next": page.next}
-        return answers.answer(body, etag=answers.etag_of_model(body))
 
-    return await call(read)
+def shown(service: Service, place: str) -> Response:
+    """Answer the model that a path names."""
+    name = model_name(service, place)
+    body = answers.summary_body(service.model(name))
+    page = service.versions(name, limit=100)
+    body["version_list"] = {"items": bodies(service, page.items), "next": page.next}
+    return answers.answer(body, etag=answers.etag_of_model(body))
 
 
 @door(router, "PATCH", "/registry/models/{model_id:model}", "update_model", Action.DESCRIBE,

@@ -52,9 +52,12 @@ async def create_project(call: CallOf, body: schemas.CreateProject) -> Response:
       answers=schemas.AnyDocument, tags=TAGS)  # fmt: skip
 async def get_stages(call: CallOf, project: Project) -> Response:
     """Answer the stages of a project."""
-    return await call(
-        lambda service: answers.answer(lifecycle_document(project.lower(), service.stages(project)))
-    )
+    return await call(lambda service: stages_of(service, project))
+
+
+def stages_of(service: Service, project: str) -> Response:
+    """Answer the stages of the project that a path names."""
+    return answers.answer(lifecycle_document(project.lower(), service.stages(project)))
 
 
 @door(router, "PUT", "/registry/projects/{project}/stages", "set_stages", Action.CONFIGURE,
