@@ -148,6 +148,8 @@ class BlobResponse(Response):
                             **lent})  # fmt: skip
         finally:
             await asyncio.wait([reading])  # before the blob is closed under it
+            if not reading.cancelled():
+                reading.exception()  # asked for, or asyncio logs it as lost: its client has gone
         if start == end:
             await send({"type": "http.response.body", "body": b""})
 
