@@ -248,7 +248,9 @@ def test_an_mlflow_folder_is_loaded_only_where_its_model_is_allowed_by_name(
         promoted(registry, tmp_path / "m")
         assert f"--allow-code {MODEL}" in _refusal(registry).message
         with InferenceService(MODEL, registry, choices=BY_NAME) as service:
-            (name,) = service.take().inputs
+            taken = service.take()
+            (name,) = taken.inputs
+            service.give_back(taken)  # else stopping waits for it
             found = service.predict({name: ROWS})
             assert next(iter(found.outputs.values())).tolist() == [0, 1, 0, 1]
 
