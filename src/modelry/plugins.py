@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -21,12 +24,12 @@ _EXTRAS = {
 
 def names(group: str) -> frozenset[str]:
     """Name every adapter of `modelry.<group>`."""
-    return frozenset(point.name for point in entry_points(group=f"modelry.{group}"))
+    return frozenset(point.name for point in _points(group))
 
 
 def load(group: str, name: str) -> Adapter:
     """Answer the adapter `name` of `modelry.<group>`. Raises `Unsupported` naming the others."""
-    known = {point.name: point for point in entry_points(group=f"modelry.{group}")}
+    known = {point.name: point for point in _points(group)}
     if name not in known:
         msg = f"no installed adapter of modelry.{group} is called {name!r}; there are: "
         raise Unsupported(msg + (", ".join(sorted(known)) or "none"), name=name)
@@ -35,8 +38,31 @@ def load(group: str, name: str) -> Adapter:
 
 def load_all(group: str) -> list[Adapter]:
     """Answer every adapter of `modelry.<group>`, sorted by name."""
-    points = sorted(entry_points(group=f"modelry.{group}"), key=lambda point: point.name)
-    return [_load(point) for point in points]
+    return [_load(point) for point in sorted(_points(group), key=lambda point: point.name)]
+
+
+def _points(group: str) -> Iterable[EntryPoint]:
+    """Answer the entry points of `modelry.<group>`.
+
+    To read those of every package takes some ten milliseconds. It is done again where
+    something was installed since, which changes its folder.
+    """
+    places = tuple((place, _changed(place)) for place in sys.path)
+    return _installed(places, f"modelry.{group}")
+
+
+@lru_cache(maxsize=32)
+def _installed(places: tuple[tuple[str, int], ...], group: str) -> Iterable[EntryPoint]:
+    del places
+    return entry_points(group=group)
+
+
+def _changed(place: str) -> int:
+    """Answer when a folder was changed, in nanoseconds; 0 where there is none."""
+    try:
+        return os.stat(place or ".").st_mtime_ns  # noqa: PTH116 - asked often
+    except OSError:
+        return 0
 
 
 def _load(point: EntryPoint) -> Adapter:

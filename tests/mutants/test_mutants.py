@@ -32,7 +32,7 @@ def run(
             if not name.startswith(("PYTEST_", "MODELRY_", "COV"))}  # fmt: skip
     where = (f"import modelry; assert modelry.__file__ == {str(source / 'modelry/__init__.py')!r}, "
              "modelry.__file__")  # fmt: skip
-    environment = {**kept, **counts, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**kept, **counts, "PYTHONPATH": str(source)}
     subprocess.run([sys.executable, "-c", where], env=environment, check=True)
     paths = [str(TESTS / word) if word.endswith(".py") else word for word in subset.words]
     command = [sys.executable, "-m", "pytest", "-q", "-x", "--tb=line", "-p", "no:cacheprovider", "-p", "no:schemathesis",
@@ -42,9 +42,13 @@ def run(
 
 
 def broken(folder: Path, breakage: Breakage) -> Path:
-    """Answer a copy of the package with the edits of a breakage."""
+    """Answer a copy of the package with the edits of a breakage.
+
+    What is compiled is copied too, but for what is edited: a proof may start hundreds of processes.
+    """
     source = folder / "source"
-    shutil.copytree(SOURCE, source / "modelry", ignore=shutil.ignore_patterns("__pycache__"))
+    edited = [f"{Path(name).stem}.*.pyc" for name, _, _ in breakage.edits]
+    shutil.copytree(SOURCE, source / "modelry", ignore=shutil.ignore_patterns(*edited))
     for name, old, new in breakage.edits:
         path = source / "modelry" / name
         text = path.read_text(encoding="utf-8")

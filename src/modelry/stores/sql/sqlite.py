@@ -17,6 +17,7 @@ import time
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -441,6 +442,7 @@ def _change_beside(lent: Driver, change: Change[Unit]) -> None:
         change.error = error
 
 
+@cache
 def _hot(selector: Selector) -> tuple[str, tuple[tuple[str, Any], ...]]:
     """Compile the query of a ref once: its text, its parameters in order with their defaults."""
     compiled = select_version(selector).compile(
