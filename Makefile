@@ -5,7 +5,11 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 # pip compiles with one core. What is no Python of this version (templates) stays as it is.
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable
-COMPILE := $(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null || true
+COMPILE := $(BIN)/python -m compileall -q -j 0 .venv/lib src >/dev/null || true
+
+# The tests start hundreds of processes, and none should compile what another has, whatever a
+# machine is set to.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test check format lint types rooms cover core others install system clean
 
