@@ -13,7 +13,6 @@ import pytest
 from modelry import plugins
 from modelry.core.errors import Unsupported
 
-
 _MOMENTS = itertools.count(1_800_000_000)
 
 
