@@ -17,18 +17,16 @@ import time
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.dialects import sqlite as dialect
 from sqlalchemy.pool import NullPool
 
 from modelry.core.errors import Invalid, Unavailable
 from modelry.core.lifecycle import Lifecycle
 from modelry.core.model import Version
-from modelry.core.names import Ref, Selector
+from modelry.core.names import Ref
 from modelry.core.ports import Unit, View
 from modelry.core.selection import FoundVersion, Selection
 from modelry.core.strict_json import Json
@@ -42,7 +40,7 @@ from modelry.stores.sql.sqlite_refusals import is_busy, translated
 from modelry.stores.sql.statement import Driver
 from modelry.stores.sql.together import Change, Line
 from modelry.stores.sql.unit import SqlUnit
-from modelry.stores.sql.view import SqlView, select_version, version_parameters
+from modelry.stores.sql.view import SqlView, version_parameters, version_statement
 
 T = TypeVar("T")
 
@@ -66,8 +64,6 @@ _WATCHERS = itertools.count()
 
 _OF_PARENTS: list[Connection] = []
 """What a fork inherited: kept, so that nobody gives it back in a process that may not."""
-
-_SELECTORS: tuple[Selector, ...] = ("none", "latest", "number", "label", "pointer", "digest")
 
 
 def open_sqlite(uri: str) -> SqliteStore:
@@ -179,7 +175,6 @@ class SqliteStore(SqliteFile):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._hot = {selector: _hot(selector) for selector in _SELECTORS}
         self._kept = KEPT.compiled(self._engine.dialect).text
         self._line = Line(self._change_all)
         with translated(self._path):
@@ -217,11 +212,10 @@ class SqliteStore(SqliteFile):
 
     def resolve(self, ref: Ref) -> Version | None:
         """See `Store.resolve`: a prepared statement on a connection of this thread."""
-        text, parameters = self._hot[ref.selector]
-        given = version_parameters(ref)
-        values = [given.get(name, default) for name, default in parameters]
+        query = version_statement(ref.selector).compiled(self._engine.dialect)
+        values = query.values(version_parameters(ref))
         with translated(self._path):
-            row = self._cursor().execute(text, values).fetchone()
+            row = self._cursor().execute(query.text, values).fetchone()
         return rows.version(row) if row else None
 
     def kept(self, kind: str, key: str) -> Mapping[str, Json] | None:
@@ -440,14 +434,3 @@ def _change_beside(lent: Driver, change: Change[Unit]) -> None:
         if bare.total_changes != written or not bare.in_transaction:
             raise _Spoilt(error) from error
         change.error = error
-
-
-@cache
-def _hot(selector: Selector) -> tuple[str, tuple[tuple[str, Any], ...]]:
-    """Compile the query of a ref once: its text, its parameters in order with their defaults."""
-    compiled = select_version(selector).compile(
-        dialect=dialect.dialect(paramstyle="qmark"), compile_kwargs={"render_postcompile": True}
-    )
-    return str(compiled), tuple(
-        (name, compiled.params[name]) for name in compiled.positiontup or ()
-    )
