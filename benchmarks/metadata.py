@@ -141,7 +141,7 @@ class Bare:
         made = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type DESC"
         for (text,) in source.execute(made):
             self._connection.execute(text)
-        for table in ("projects", "models", "model_words", "environments", "heads"):
+        for table in ("projects", "registered_models", "model_words", "environments", "heads"):
             rows = source.execute(f"SELECT * FROM {table}").fetchall()
             self._connection.executemany(_insert_into(table, rows), rows)
 

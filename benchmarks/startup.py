@@ -58,7 +58,7 @@ def _opening(home: Path) -> dict[str, Callable[[], object]]:
 
     def table() -> None:
         with closing(sqlite3.connect(home / "registry.db")) as connection:
-            connection.execute("SELECT count(*) FROM models").fetchone()
+            connection.execute("SELECT count(*) FROM registered_models").fetchone()
 
     registry()
     return {"registry": registry, "table": table}
