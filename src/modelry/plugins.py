@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import Any
 
 from modelry.core.errors import Unsupported
@@ -41,7 +41,7 @@ def load_all(group: str) -> list[Adapter]:
     return [_load(point) for point in sorted(_points(group), key=lambda point: point.name)]
 
 
-def _points(group: str) -> Iterable[EntryPoint]:
+def _points(group: str) -> EntryPoints:
     """Answer the entry points of `modelry.<group>`.
 
     To read those of every package takes some ten milliseconds. It is done again where
@@ -52,7 +52,7 @@ def _points(group: str) -> Iterable[EntryPoint]:
 
 
 @lru_cache(maxsize=32)
-def _installed(places: tuple[tuple[str, int], ...], group: str) -> Iterable[EntryPoint]:
+def _installed(places: tuple[tuple[str, int], ...], group: str) -> EntryPoints:
     del places
     return entry_points(group=group)
 

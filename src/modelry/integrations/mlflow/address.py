@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import hashlib
 import os
 from dataclasses import dataclass
 from functools import cache
@@ -29,20 +30,25 @@ class Place:
 
     def open(self) -> RegistryRepository:
         """Open the registry, once in a process for the same variables; it stays open."""
-        said = frozenset(each for each in os.environ.items() if each[0].upper().startswith(_OURS))
-        return _opened(self.host, said, os.getpid())
+        return _opened(self.host, _variables(), os.getpid())
 
     def files_of(self, model: str, number: int) -> str:
         """Answer the address under which MLflow finds the files of a version."""
         return f"{SCHEME}://{self.host}/{self.project}/{model}:{number}"
 
 
+def _variables() -> bytes:
+    """Answer what tells our variables from others; not what they say, as one is a token."""
+    ours = sorted(each for each in os.environ.items() if each[0].upper().startswith(_OURS))
+    return hashlib.sha256(repr(ours).encode()).digest()
+
+
 @cache
-def _opened(host: str, said: frozenset[tuple[str, str]], process: int) -> RegistryRepository:
+def _opened(host: str, variables: bytes, process: int) -> RegistryRepository:
     """Open the registry at `host`, or the one of the settings; a forked process opens its own."""
     from modelry.remotes.client.address import Address
 
-    del said, process  # they tell one registry from another
+    del variables, process  # they tell one registry from another
     scheme = "http" if Address(f"http://{host}").loopback else "https"
     registry = connect(f"{scheme}://{host}" if host else None)
     atexit.register(registry.close)
